@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: ISC */
+/* check.c - see check.h for the contract. */
+#include "check.h"
+
+#include <sys/stat.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/quota.h"
+#include "session.h"
+
+/* The walk through the domains directory. */
+struct check {
+	struct mailboxes mailboxes;
+	unsigned problems, domains, mailbox_count, aliases;
+};
+
+__attribute__((format(printf, 2, 3))) static void
+complain(struct check *check, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vprintf(format, args);
+	va_end(args);
+	(void)putchar('\n');
+	check->problems++;
+}
+
+static void
+print_note(void *to, enum mailbox_note note, const char *text)
+{
+	(void)to;
+	(void)printf("%s%s\n", note == MAILBOX_PROBLEM ? "problem: " : "  ",
+	    text);
+}
+
+static void
+count_problem(void *to, enum mailbox_note note, const char *text)
+{
+	if (note == MAILBOX_PROBLEM)
+		complain(to, "%s", text);
+}
+
+static const char *
+describe(enum verdict verdict)
+{
+	static const char *const texts[VERDICT_COUNT] = {
+		[VERDICT_YES] = "may receive (250)",
+		[VERDICT_UNKNOWN_USER] = "no such mailbox (550 5.1.1)",
+		[VERDICT_RELAY_DENIED] = "not a domain of ours (550 5.7.1)",
+		[VERDICT_ALIAS_LOOP] = "an alias loop (451 4.4.6)",
+		[VERDICT_MISCONFIGURED] = "to be mended (451 4.3.5)",
+		[VERDICT_LATER] = "cannot be said now (451 4.3.0)",
+	};
+
+	return texts[verdict] == NULL ? "refused" : texts[verdict];
+}
+
+int
+check_explain(const struct config *config, const char *text)
+{
+	struct mailbox_list list = {0};
+	struct mailboxes mailboxes;
+	struct address address;
+	enum verdict verdict;
+	size_t len = strlen(text), used = len;
+	enum address_status status = text[0] == '<' ?
+	    address_parse_path(text, len, ADDRESS_ALLOW_POSTMASTER |
+	    ADDRESS_ALLOW_UTF8, &address, &used) :
+	    address_parse_mailbox(text, len, &address);
+
+	if (status != ADDRESS_OK || used != len) {
+		(void)printf("%s: not an address (RFC 5321, 4.1.2)\n", text);
+		return EX_USAGE;
+	}
+	if (session_mailboxes(&mailboxes, config, print_note, NULL) < 0) {
+		(void)printf("%s: %s\n", config->domains, strerror(errno));
+		return EX_TEMPFAIL;
+	}
+	mailboxes.steps = true;
+	(void)printf("%s in %s\n", text, config->domains);
+	verdict = mailbox_find(&mailboxes, &address, &list);
+	for (size_t i = 0; i < list.len; i++)
+		(void)printf("delivers to %s/%s\n", config->domains,
+		    list.targets[i].path);
+	(void)printf("%s: %s\n", text, describe(verdict));
+	mailbox_list_free(&list);
+	if (mailboxes.root_fd >= 0)
+		close(mailboxes.root_fd);
+	switch (verdict) {
+	case VERDICT_YES:
+		return EX_OK;
+	case VERDICT_UNKNOWN_USER:
+	case VERDICT_RELAY_DENIED:
+		return EX_NOUSER;
+	default:
+		return EX_TEMPFAIL;
+	}
+}
+
+/* Whether we may deliver into the Maildir at path, as its cur, new and tmp
+ * are, or as they would be made. */
+static void
+check_maildir(struct check *check, int domain_fd, const char *domain,
+    const char *name)
+{
+	static const char *const names[] = { "cur", "new", "tmp" };
+	int fd = openat(domain_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct quota quota;
+	struct stat st;
+
+	check->mailbox_count++;
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		complain(check, "%s/%s: %s", domain, name, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	if (st.st_mode & S_IWOTH)
+		complain(check, "%s/%s: everybody may write here; chmod o-w",
+		    domain, name);
+	for (size_t i = 0; i < 3; i++) {
+		const char *what = names[i];
+
+		if (faccessat(fd, what, F_OK, AT_EACCESS) < 0)
+			what = ".";
+		if (faccessat(fd, what, R_OK | W_OK | X_OK, AT_EACCESS) < 0)
+			complain(check, "%s/%s/%s: uid %lu cannot write: %s",
+			    domain, name, names[i], (unsigned long)geteuid(),
+			    strerror(errno));
+	}
+	if (quota_read(fd, &quota) < 0)
+		complain(check, "%s/%s/maildirsize: %s", domain, name,
+		    errno == EINVAL ? "not a Maildir++ quota" :
+		    strerror(errno));
+	close(fd);
+}
+
+/* An alias is checked as a recipient: its notes say what is wrong. */
+static void
+check_alias(struct check *check, const char *domain, const char *name)
+{
+	struct mailbox_list list = {0};
+	struct address address = {
+		.kind = strcmp(domain, "@") == 0 ? ADDRESS_LOCAL :
+		    ADDRESS_DOMAIN,
+	};
+	size_t domain_len = strlen(domain), len = strlen(name);
+	unsigned before = check->problems;
+	enum verdict verdict;
+
+	check->aliases++;
+	if (domain_len > ADDRESS_DOMAIN_MAX || len > ADDRESS_LOCAL_MAX)
+		return;
+	memcpy(address.domain, domain, domain_len + 1);
+	memcpy(address.local, name, len + 1);
+	address.domain_len = (uint8_t)domain_len;
+	address.local_len = (uint8_t)len;
+	verdict = mailbox_find(&check->mailboxes, &address, &list);
+	if (verdict != VERDICT_YES && check->problems == before)
+		complain(check, "%s/%s: %s", domain, name, describe(verdict));
+	mailbox_list_free(&list);
+}
+
+/* Whether an address could ever name this file. */
+static bool
+check_name(struct check *check, const char *domain, const char *name)
+{
+	struct address address;
+
+	if (strcmp(name, "@") == 0)
+		return true;
+	for (const char *at = name; *at != '\0'; at++)
+		if (address_lower(*at) != *at) {
+			complain(check, "%s/%s: no address leads here; names "
+			    "are lower case", domain, name);
+			return false;
+		}
+	if (strlen(name) > ADDRESS_LOCAL_MAX ||
+	    address_parse_mailbox(name, strlen(name), &address) == ADDRESS_OK)
+		return true;
+	/* Reachable as a quoted string, which is rarely meant. */
+	return true;
+}
+
+static void
+check_domain(struct check *check, int root_fd, const char *domain)
+{
+	int fd = openat(root_fd, domain, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent **names = NULL;
+	bool postmaster = false;
+	int count = fd < 0 ? -1 : scandirat(fd, ".", &names, NULL, alphasort);
+
+	if (count < 0)
+		complain(check, "%s: %s", domain, strerror(errno));
+	else
+		check->domains++;
+	for (int i = 0; i < count; i++) {
+		const char *name = names[i]->d_name;
+		struct stat st;
+
+		if (name[0] != '.' && check_name(check, domain, name)) {
+			postmaster |= strcmp(name, "postmaster") == 0 ||
+			    strcmp(name, "@") == 0;
+			if (fstatat(fd, name, &st, 0) < 0)
+				complain(check, "%s/%s: %s", domain, name,
+				    strerror(errno));
+			else if (S_ISDIR(st.st_mode))
+				check_maildir(check, fd, domain, name);
+			else if (S_ISREG(st.st_mode))
+				check_alias(check, domain, name);
+			else
+				complain(check, "%s/%s: neither a directory "
+				    "nor a file", domain, name);
+		}
+		free(names[i]);
+	}
+	free(names);
+	if (count >= 0 && !postmaster)
+		complain(check, "%s: no postmaster (RFC 5321, 4.5.1); make a "
+		    "mailbox or an alias of that name", domain);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Whether a name in the domains directory could be a domain of mail. */
+static bool
+is_domain(struct check *check, int root_fd, const char *name)
+{
+	struct stat st;
+
+	if (name[0] == '.' || strcmp(name, "lost+found") == 0)
+		return false;
+	if (fstatat(root_fd, name, &st, 0) < 0) {
+		complain(check, "%s: %s", name, strerror(errno));
+		return false;
+	}
+	if (!S_ISDIR(st.st_mode))
+		return false;
+	if (strcmp(name, "@") != 0 && !address_is_domain(name, strlen(name))) {
+		complain(check, "%s: not a domain name; an internationalized "
+		    "one is written as A-labels (xn--...)", name);
+		return false;
+	}
+	for (const char *at = name; *at != '\0'; at++)
+		if (address_lower(*at) != *at) {
+			complain(check, "%s: a domain is written in lower case",
+			    name);
+			return false;
+		}
+	return true;
+}
+
+int
+check_domains(const struct config *config)
+{
+	struct check check = {0};
+	struct dirent **names = NULL;
+	int fd, count;
+
+	fd = open(config->domains, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	count = fd < 0 ? -1 : scandirat(fd, ".", &names, NULL, alphasort);
+	if (count < 0 || session_mailboxes(&check.mailboxes, config,
+	    count_problem, &check) < 0) {
+		complain(&check, "domains = %s: %s", config->domains,
+		    strerror(errno));
+		count = 0;
+	}
+	for (int i = 0; i < count; i++) {
+		if (is_domain(&check, fd, names[i]->d_name))
+			check_domain(&check, fd, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 && check.domains == 0)
+		complain(&check, "domains = %s: no domain in it; mkdir -p "
+		    "DOMAIN/USER makes one", config->domains);
+	(void)printf("%u domains, %u mailboxes, %u aliases, %u problems\n",
+	    check.domains, check.mailbox_count, check.aliases, check.problems);
+	return check.problems == 0 ? EX_OK : EX_CONFIG;
+}

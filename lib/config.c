@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: ISC */
+/* config.c - see config.h for the contract. */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "address.h"
+
+#ifndef SYSCONFDIR
+#define SYSCONFDIR "/etc"
+#endif
+#ifndef LOCALSTATEDIR
+#define LOCALSTATEDIR "/var"
+#endif
+
+enum type { TEXT, HOST, PATH, COUNT, SIZE, TIME, CHOICE };
+
+enum { CHOICES_MAX = 5 };
+
+struct row {
+	const char *name;
+	enum type type;
+	size_t offset;
+	const char *start;	/* the default, as it would be written */
+	uint64_t min, max;	/* of a number; of the length of a text */
+	const char *help;
+	const char *choices[CHOICES_MAX];
+};
+
+#define FIELD(name) offsetof(struct config, name)
+#define BOOLEAN 0, 1
+
+static const struct row rows[] = {
+	{ "hostname", HOST, FIELD(hostname), "", 0, 255,
+	    "our name in greetings and trace fields", {0} },
+	{ "domains", PATH, FIELD(domains), "", 1, CONFIG_TEXT_MAX,
+	    "the domains directory", {0} },
+	{ "message-size", SIZE, FIELD(message_size), "50M", 0, INT64_MAX,
+	    "largest message, with K, M or G; 0 is no limit", {0} },
+	{ "recipients", COUNT, FIELD(recipients), "1000", 1, 1000000,
+	    "most recipients of one message", {0} },
+	{ "mailboxes", COUNT, FIELD(mailboxes), "10000", 1, 1000000,
+	    "most mailboxes of one message, aliases expanded", {0} },
+	{ "alias-depth", COUNT, FIELD(alias_depth), "10", 1, 100,
+	    "most aliases within aliases", {0} },
+	{ "messages", COUNT, FIELD(messages), "1000", 1, 1000000000,
+	    "most messages in one session", {0} },
+	{ "hops", COUNT, FIELD(hops), "100", 1, 10000,
+	    "most Received fields in a message", {0} },
+	{ "errors", COUNT, FIELD(errors), "20", 0, 1000000,
+	    "most rejected commands in a session", {0} },
+	{ "idle-timeout", TIME, FIELD(idle_timeout), "5min", 1, 86400,
+	    "longest wait for a client, with s, min or h", {0} },
+	{ "session-timeout", TIME, FIELD(session_timeout), "1h", 1, 2592000,
+	    "longest session, with s, min or h", {0} },
+	{ "data-rate", SIZE, FIELD(data_rate), "100", 0, INT32_MAX,
+	    "least octets a second of a message, after idle-timeout", {0} },
+	{ "lmtp", CHOICE, FIELD(lmtp), "no", BOOLEAN,
+	    "speak LMTP", { "no", "yes" } },
+	{ "vrfy", CHOICE, FIELD(vrfy), "no", BOOLEAN,
+	    "answer VRFY", { "no", "yes" } },
+	{ "expn", CHOICE, FIELD(expn), "no", BOOLEAN,
+	    "answer EXPN", { "no", "yes" } },
+	{ "bare-newline", CHOICE, FIELD(bare_newline), "auto", 0, 2,
+	    "whether LF alone ends a line; auto: not on a socket",
+	    { "auto", "reject", "accept" } },
+	{ "early-talker", CHOICE, FIELD(early_talker), "refuse", 0, 1,
+	    "a network client that speaks before the greeting",
+	    { "refuse", "allow" } },
+	{ "delimiter", TEXT, FIELD(delimiter), "+", 0, 8,
+	    "between local part and tag, any of these; empty for none", {0} },
+	{ "over-quota", CHOICE, FIELD(over_quota), "retry", 0, 1,
+	    "a full mailbox: retry (452) or reject (552)",
+	    { "retry", "reject" } },
+	{ "user", TEXT, FIELD(user), "smtpd", 1, 255,
+	    "whom to become when started as root; root: nobody else", {0} },
+	{ "log", CHOICE, FIELD(log), "auto", 0, 3,
+	    "where records go", { "auto", "journal", "syslog", "stderr" } },
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+__attribute__((format(printf, 2, 3))) static int
+problem(struct config_call *call, const char *format, ...)
+{
+	size_t len = strlen(call->problems);
+	va_list args;
+	int added;
+
+	va_start(args, format);
+	added = vsnprintf(call->problems + len, sizeof(call->problems) - len,
+	    format, args);
+	va_end(args);
+	if (added > 0 && len + (size_t)added + 1 < sizeof(call->problems))
+		memcpy(call->problems + len + added, "\n", 2);
+	return 1;
+}
+
+static const struct row *
+find_row(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (strlen(rows[i].name) == len &&
+		    memcmp(rows[i].name, name, len) == 0)
+			return &rows[i];
+	return NULL;
+}
+
+/* Digits and a unit of the type. False where it is none or overflows. */
+static bool
+parse_amount(enum type type, const char *value, uint64_t *out)
+{
+	static const struct { enum type type; const char *unit; uint64_t by; }
+	units[] = {
+		{ SIZE, "K", 1 << 10 }, { SIZE, "M", 1 << 20 },
+		{ SIZE, "G", 1 << 30 }, { TIME, "s", 1 }, { TIME, "min", 60 },
+		{ TIME, "h", 3600 },
+	};
+	size_t digits = strspn(value, "0123456789");
+	const char *unit = value + digits + strspn(value + digits, " ");
+
+	if (!address_parse_number(value, digits, out))
+		return false;
+	if (*unit == '\0')
+		return true;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (units[i].type == type && strcmp(units[i].unit, unit) == 0)
+			return !__builtin_mul_overflow(*out, units[i].by, out);
+	return false;
+}
+
+/* What is allowed, for people. */
+static void
+describe(const struct row *row, char *out, size_t size)
+{
+	static const char *const units[] = {
+		[COUNT] = "", [SIZE] = ", with K, M or G",
+		[TIME] = " seconds, or with s, min or h",
+	};
+	size_t len = 0;
+
+	switch (row->type) {
+	case HOST:
+		(void)snprintf(out, size, "a host name");
+		break;
+	case PATH:
+		(void)snprintf(out, size, "a path");
+		break;
+	case TEXT:
+		(void)snprintf(out, size, "%" PRIu64 " to %" PRIu64
+		    " characters", row->min, row->max);
+		break;
+	case CHOICE:
+		for (size_t i = 0; row->choices[i] != NULL; i++)
+			len += (size_t)snprintf(out + len, size - len, "%s%s",
+			    i > 0 ? ", " : "", row->choices[i]);
+		break;
+	default:
+		(void)snprintf(out, size, "%" PRIu64 " to %" PRIu64 "%s",
+		    row->min, row->max, units[row->type]);
+		break;
+	}
+}
+
+static bool
+set_text(const struct row *row, char *field, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (len < row->min || len > row->max)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)value[i] < ' ' || value[i] == 127)
+			return false;
+	if (row->type == HOST && !address_is_domain(value, len))
+		return false;
+	memcpy(field, value, len + 1);
+	return true;
+}
+
+/* Set a field from a value. False: not allowed; the field is unchanged. */
+static bool
+set(struct config *config, const struct row *row, const char *value)
+{
+	void *field = (char *)config + row->offset;
+	uint64_t number = 0;
+
+	switch (row->type) {
+	case TEXT:
+	case HOST:
+	case PATH:
+		return set_text(row, field, value);
+	case CHOICE:
+		while (row->choices[number] != NULL &&
+		    strcmp(row->choices[number], value) != 0)
+			number++;
+		if (row->choices[number] == NULL)
+			return false;
+		break;
+	default:
+		if (!parse_amount(row->type, value, &number) ||
+		    number < row->min || number > row->max)
+			return false;
+		break;
+	}
+	memcpy(field, &number, sizeof(number));
+	return true;
+}
+
+static int
+refuse(struct config_call *call, const char *where, const struct row *row,
+    const char *value)
+{
+	char allowed[128];
+
+	describe(row, allowed, sizeof(allowed));
+	return problem(call, "%s: %s: \"%s\" is not allowed; it takes %s",
+	    where, row->name, value, allowed);
+}
+
+/* Trim spaces and tabs at both ends of text[0..*len). */
+static const char *
+trim(const char *text, size_t *len)
+{
+	while (*len > 0 && (*text == ' ' || *text == '\t')) {
+		text++;
+		--*len;
+	}
+	while (*len > 0 && strchr(" \t\r", text[*len - 1]) != NULL &&
+	    text[*len - 1] != '\0')
+		--*len;
+	return text;
+}
+
+/* "[name]": whether the lines after it count. Returns problems. */
+static int
+parse_section(struct config_call *call, const char *where, const char *line,
+    size_t len, const char *profile, bool *counts)
+{
+	if (len < 3 || line[len - 1] != ']')
+		return problem(call, "%s: a section is written [name]", where);
+	*counts = profile != NULL && strlen(profile) == len - 2 &&
+	    memcmp(profile, line + 1, len - 2) == 0;
+	return 0;
+}
+
+/* "name = value". Set only where it counts, checked always. */
+static int
+parse_setting(struct config *config, struct config_call *call,
+    const char *where, const char *line, size_t len, bool counts)
+{
+	const char *equals = memchr(line, '=', len);
+	char value[CONFIG_TEXT_MAX + 1];
+	struct config scratch;
+	const struct row *row;
+	size_t name_len, value_len;
+
+	if (equals == NULL)
+		return problem(call, "%s: a line is \"name = value\"", where);
+	name_len = (size_t)(equals - line);
+	value_len = len - name_len - 1;
+	line = trim(line, &name_len);
+	equals = trim(equals + 1, &value_len);
+	row = find_row(line, name_len);
+	if (row == NULL)
+		return problem(call, "%s: \"%.*s\" is not a setting; see "
+		    "smtpd --help", where, (int)name_len, line);
+	if (value_len > CONFIG_TEXT_MAX ||
+	    memchr(equals, '\0', value_len) != NULL)
+		return refuse(call, where, row, "(too long, or with NUL)");
+	memcpy(value, equals, value_len);
+	value[value_len] = '\0';
+	return set(counts ? config : &scratch, row, value) ? 0 :
+	    refuse(call, where, row, value);
+}
+
+int
+config_parse(struct config *config, struct config_call *call, const char *file,
+    const char *text, size_t len, const char *profile)
+{
+	const char *end = text + len;
+	char where[CONFIG_TEXT_MAX + 32];
+	bool counts = true;
+	int problems = 0;
+
+	for (unsigned number = 1; text < end; number++) {
+		const char *lf = memchr(text, '\n', (size_t)(end - text));
+		size_t line_len = (size_t)((lf == NULL ? end : lf) - text);
+		const char *line = trim(text, &line_len);
+
+		(void)snprintf(where, sizeof(where), "%s:%u", file, number);
+		if (line_len > 0 && *line == '[')
+			problems += parse_section(call, where, line, line_len,
+			    profile, &counts);
+		else if (line_len > 0 && *line != '#')
+			problems += parse_setting(config, call, where, line,
+			    line_len, counts);
+		text = lf == NULL ? end : lf + 1;
+	}
+	return problems;
+}
+
+/* Read the file, if there is one; where it was named there must be. */
+static int
+read_file(struct config *config, struct config_call *call, bool named,
+    const char *profile)
+{
+	char text[CONFIG_FILE_MAX + 1];
+	FILE *in = fopen(call->file, "re");
+	size_t len;
+
+	if (in == NULL && errno == ENOENT && !named)
+		return 0;
+	if (in == NULL)
+		return problem(call, "%s: %s", call->file, strerror(errno));
+	len = fread(text, 1, sizeof(text), in);
+	if (ferror(in) || len > CONFIG_FILE_MAX) {
+		int result = problem(call, "%s: %s", call->file, ferror(in) ?
+		    strerror(errno) : "longer than 64 KiB");
+
+		(void)fclose(in); /* only read */
+		return result;
+	}
+	(void)fclose(in); /* only read */
+	return config_parse(config, call, call->file, text, len, profile);
+}
+
+/* Directories that systemd names win over those we were built with. */
+static void
+set_defaults(struct config *config, struct config_call *call)
+{
+	const char *state = getenv("STATE_DIRECTORY");
+	const char *configuration = getenv("CONFIGURATION_DIRECTORY");
+
+	*config = (struct config){0};
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].start[0] != '\0')
+			(void)set(config, &rows[i], rows[i].start);
+	(void)snprintf(config->domains, sizeof(config->domains), "%s/domains",
+	    state != NULL ? state : LOCALSTATEDIR "/lib/smtpd");
+	(void)snprintf(call->file, sizeof(call->file), "%s/smtpd.conf",
+	    configuration != NULL ? configuration : SYSCONFDIR "/smtpd");
+	if (gethostname(config->hostname, ADDRESS_DOMAIN_MAX) < 0 ||
+	    !address_is_domain(config->hostname, strlen(config->hostname)))
+		(void)snprintf(config->hostname, sizeof(config->hostname),
+		    "localhost");
+}
+
+enum {				/* getopt_long values after the rows */
+	OPTION_CONFIG = 256 + ROWS, OPTION_PROFILE, OPTION_CHECK,
+	OPTION_EXPLAIN, OPTION_HELP, OPTION_VERSION,
+};
+
+static void
+list_options(struct option options[ROWS + 7])
+{
+	static const struct option others[] = {
+		{ "config", required_argument, NULL, OPTION_CONFIG },
+		{ "profile", required_argument, NULL, OPTION_PROFILE },
+		{ "check", no_argument, NULL, OPTION_CHECK },
+		{ "explain", required_argument, NULL, OPTION_EXPLAIN },
+		{ "help", no_argument, NULL, OPTION_HELP },
+		{ "version", no_argument, NULL, OPTION_VERSION },
+		{ NULL, 0, NULL, 0 },
+	};
+
+	for (int i = 0; i < ROWS; i++)
+		options[i] = (struct option){
+			.name = rows[i].name, .has_arg = required_argument,
+			.val = 256 + i,
+		};
+	memcpy(options + ROWS, others, sizeof(others));
+}
+
+/* One option of the command line: the first pass sees what the file depends
+ * on, the second sets what wins over it. */
+static int
+take_option(struct config *config, struct config_call *call, int option,
+    bool first, const char **file, const char **profile)
+{
+	switch (option) {
+	case 'c':
+	case OPTION_CONFIG:
+		*file = optarg;
+		return 0;
+	case OPTION_PROFILE:
+		*profile = optarg;
+		return 0;
+	case OPTION_CHECK:
+		call->action = CONFIG_CHECK;
+		return 0;
+	case OPTION_EXPLAIN:
+		call->action = CONFIG_EXPLAIN;
+		call->address = optarg;
+		return 0;
+	case 'h':
+	case OPTION_HELP:
+		call->action = CONFIG_HELP;
+		return 0;
+	case OPTION_VERSION:
+		call->action = CONFIG_VERSION;
+		return 0;
+	case ':':
+		return first ? problem(call, "command line: an option lacks "
+		    "its value; see smtpd --help") : 0;
+	case '?':
+		return first ? problem(call, "command line: no such option; "
+		    "see smtpd --help") : 0;
+	default:
+		if (first || set(config, &rows[option - 256], optarg))
+			return 0;
+		return refuse(call, "command line", &rows[option - 256],
+		    optarg);
+	}
+}
+
+static int
+read_options(struct config *config, struct config_call *call, int argc,
+    char *const argv[], bool first, const char **file, const char **profile)
+{
+	struct option options[ROWS + 7];
+	int option, problems = 0;
+
+	list_options(options);
+	optind = 1;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1)
+		problems += take_option(config, call, option, first, file,
+		    profile);
+	if (first && optind < argc)
+		problems += problem(call, "command line: \"%s\" is not an "
+		    "option; a setting is written --name=value", argv[optind]);
+	return problems;
+}
+
+int
+config_load(struct config *config, struct config_call *call, int argc,
+    char *const argv[])
+{
+	const char *file = NULL, *profile = NULL;
+	int problems;
+
+	*call = (struct config_call){0};
+	set_defaults(config, call);
+	problems = read_options(config, call, argc, argv, true, &file,
+	    &profile);
+	if (file != NULL)
+		(void)snprintf(call->file, sizeof(call->file), "%s", file);
+	if (problems == 0 && (call->action != CONFIG_HELP &&
+	    call->action != CONFIG_VERSION)) {
+		problems += read_file(config, call, file != NULL, profile);
+		problems += read_options(config, call, argc, argv, false,
+		    &file, &profile);
+	}
+	return problems == 0 ? 0 : -1;
+}
+
+void
+config_help(FILE *out)
+{
+	struct config config;
+	struct config_call call;
+
+	set_defaults(&config, &call);
+	(void)fprintf(out,
+	    "usage: smtpd [-c FILE] [--profile=NAME] [--name=value ...]\n"
+	    "       smtpd --check | --explain=ADDRESS | --help | --version\n\n"
+	    "Speaks SMTP on standard input and output for one session and "
+	    "puts each message\ninto Maildirs. Settings are lines "
+	    "\"name = value\" of %s\nand flags --name=value, which win:\n\n",
+	    call.file);
+	for (size_t i = 0; i < ROWS; i++) {
+		const char *start = rows[i].type == PATH ? config.domains :
+		    rows[i].type == HOST ? config.hostname : rows[i].start;
+
+		(void)fprintf(out, "  --%-16s %s (%s)\n", rows[i].name,
+		    rows[i].help, start);
+	}
+	(void)fprintf(out, "\nsmtpd(8), smtpd.conf(5) and smtpd-domains(5) "
+	    "tell more.\n");
+}

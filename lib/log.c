@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: ISC */
+/* log.c - see log.h for the contract. */
+#include "log.h"
+
+#include <sys/stat.h>
+#include <ctype.h>
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+/* systemd/smtpd.catalog explains these. */
+static const struct {
+	const char *name, *message_id;
+	int priority;
+} events[LOG_EVENT_COUNT] = {
+	[LOG_SESSION] = { "session",
+	    "MESSAGE_ID=5d2c6cbc1f0b4d0f9d7d0b8c2a4e6f10", LOG_INFO },
+	[LOG_MESSAGE] = { "message",
+	    "MESSAGE_ID=5d2c6cbc1f0b4d0f9d7d0b8c2a4e6f11", LOG_INFO },
+	[LOG_REJECT] = { "reject",
+	    "MESSAGE_ID=5d2c6cbc1f0b4d0f9d7d0b8c2a4e6f12", LOG_NOTICE },
+	[LOG_PROBLEM] = { "problem",
+	    "MESSAGE_ID=5d2c6cbc1f0b4d0f9d7d0b8c2a4e6f13", LOG_ERR },
+};
+
+enum { LINE_MAX_LEN = 4 * LOG_RECORD_MAX + 64 };	/* every octet \xNN */
+
+/* Whether standard error is the stream that systemd connected to the journal
+ * (JOURNAL_STREAM is "device:inode", systemd.exec(5)). */
+static bool
+is_journal_stream(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char expected[64];
+	struct stat st;
+
+	if (stream == NULL || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	(void)snprintf(expected, sizeof(expected), "%ju:%ju",
+	    (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, expected) == 0;
+}
+
+enum log_destination
+log_choose(bool client)
+{
+	struct stat st;
+
+	if (!client && is_journal_stream())
+		return LOG_TO_JOURNAL;
+	if (!client && fstat(STDERR_FILENO, &st) == 0)
+		return LOG_TO_STDERR;
+	return access("/run/systemd/journal/socket", W_OK) == 0 ?
+	    LOG_TO_JOURNAL : LOG_TO_SYSLOG;
+}
+
+void
+log_open(struct log *log, enum log_destination destination)
+{
+	void *library;
+
+	*log = (struct log){ .destination = destination };
+	if (destination == LOG_TO_JOURNAL) {
+		library = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
+		if (library != NULL)
+			*(void **)&log->sendv =
+			    dlsym(library, "sd_journal_sendv");
+		if (log->sendv == NULL)
+			log->destination = LOG_TO_SYSLOG;
+	}
+	if (log->destination == LOG_TO_SYSLOG)
+		openlog("smtpd", LOG_PID, LOG_MAIL);
+}
+
+void
+log_begin(struct log_record *record, enum log_event event)
+{
+	record->event = event;
+	record->len = record->fields = 0;
+}
+
+void
+log_field(struct log_record *record, const char *key, const char *format, ...)
+{
+	size_t room = LOG_RECORD_MAX - record->len, key_len = strlen(key) + 1;
+	va_list args;
+	int len;
+
+	if (record->fields == LOG_FIELDS_MAX || room < key_len + 2)
+		return;
+	memcpy(record->text + record->len, key, key_len);
+	va_start(args, format);
+	len = vsnprintf(record->text + record->len + key_len, room - key_len,
+	    format, args);
+	va_end(args);
+	if (len < 0)
+		return;
+	if ((size_t)len >= room - key_len)
+		len = (int)(room - key_len - 1);
+	record->field[record->fields].key = record->len;
+	record->field[record->fields].value = record->len + key_len;
+	record->fields++;
+	record->len += key_len + (size_t)len + 1;
+}
+
+/* Append value to line, printable; in quotes where a reader of key=value would
+ * need them. */
+static size_t
+put_value(char *line, size_t len, const char *value)
+{
+	bool quote = *value == '\0' || strpbrk(value, " \"=") != NULL;
+
+	if (quote)
+		line[len++] = '"';
+	for (; *value != '\0'; value++) {
+		unsigned char byte = (unsigned char)*value;
+
+		if (byte < ' ' || byte > '~' || byte == '\\')
+			len += (size_t)sprintf(line + len, "\\x%02x", byte);
+		else if (byte == '"')
+			len += (size_t)sprintf(line + len, "\\\"");
+		else
+			line[len++] = (char)byte;
+	}
+	if (quote)
+		line[len++] = '"';
+	return len;
+}
+
+/* "event key=value ..." without a line end. Returns its length. */
+static size_t
+format_line(const struct log_record *record, char line[LINE_MAX_LEN])
+{
+	size_t len = (size_t)sprintf(line, "%s", events[record->event].name);
+
+	for (size_t i = 0; i < record->fields; i++) {
+		len += (size_t)sprintf(line + len, " %s=",
+		    record->text + record->field[i].key);
+		len = put_value(line, len,
+		    record->text + record->field[i].value);
+	}
+	line[len] = '\0';
+	return len;
+}
+
+/* The record as journal fields: MESSAGE, PRIORITY, MESSAGE_ID and SMTPD_KEY
+ * for each field, printable like the rest. */
+static void
+send_journal(const struct log *log, const struct log_record *record,
+    const char *line)
+{
+	char fields[LINE_MAX_LEN + LOG_FIELDS_MAX * sizeof("SMTPD_=")];
+	char message[LINE_MAX_LEN + sizeof("MESSAGE=")], priority[16];
+	struct iovec vector[LOG_FIELDS_MAX + 4];
+	size_t len = 0;
+	int count = 0;
+
+	(void)snprintf(message, sizeof(message), "MESSAGE=%s", line);
+	(void)snprintf(priority, sizeof(priority), "PRIORITY=%d",
+	    events[record->event].priority);
+	vector[count++] = (struct iovec){ message, strlen(message) };
+	vector[count++] = (struct iovec){ priority, strlen(priority) };
+	vector[count++] = (struct iovec){
+		(void *)(uintptr_t)events[record->event].message_id,
+		strlen(events[record->event].message_id),
+	};
+	for (size_t i = 0; i < record->fields; i++) {
+		size_t start = len;
+
+		len += (size_t)sprintf(fields + len, "SMTPD_%s=",
+		    record->text + record->field[i].key);
+		for (size_t at = start; at < len; at++)
+			fields[at] = (char)toupper((unsigned char)fields[at]);
+		for (const char *value = record->text + record->field[i].value;
+		    *value != '\0'; value++) {
+			unsigned char byte = (unsigned char)*value;
+
+			if (byte < ' ' || byte > '~')
+				len += (size_t)sprintf(fields + len, "\\x%02x",
+				    byte);
+			else
+				fields[len++] = (char)byte;
+		}
+		vector[count++] = (struct iovec){ fields + start, len - start };
+	}
+	(void)log->sendv(vector, count); /* nowhere left to complain to */
+}
+
+void
+log_write(const struct log *log, struct log_record *record)
+{
+	char line[LINE_MAX_LEN];
+	size_t len = format_line(record, line);
+
+	switch (log->destination) {
+	case LOG_TO_JOURNAL:
+		send_journal(log, record, line);
+		break;
+	case LOG_TO_SYSLOG:
+		syslog(events[record->event].priority, "%s", line);
+		break;
+	case LOG_TO_STDERR:
+		line[len++] = '\n';
+		if (write(STDERR_FILENO, line, len) < 0)
+			return;	/* nowhere left to complain to */
+		break;
+	}
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/* log.h - records of named fields: to the journal, to syslog, or as a line
+ * key=value on standard error.
+ *
+ * The one place where untrusted text is made printable: octets outside
+ * 0x20-0x7e become \xNN. Knows nothing of what a record means. */
+#ifndef LOG_H
+#define LOG_H
+
+#include <sys/uio.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	LOG_RECORD_MAX = 4096,	/* octets of a record; what is more is cut */
+	LOG_FIELDS_MAX = 24,
+};
+
+enum log_destination { LOG_TO_JOURNAL, LOG_TO_SYSLOG, LOG_TO_STDERR };
+
+/* Kinds of record; each has a name and an entry in the message catalog. */
+enum log_event {
+	LOG_SESSION,		/* a session ended */
+	LOG_MESSAGE,		/* a message was stored, or could not be */
+	LOG_REJECT,		/* a command or a message was refused */
+	LOG_PROBLEM,		/* something the operator should mend */
+	LOG_EVENT_COUNT,
+};
+
+struct log {
+	enum log_destination destination;
+	int (*sendv)(const struct iovec *, int); /* libsystemd's, or NULL */
+};
+
+/* A record being gathered: log_begin, fields, log_write. */
+struct log_record {
+	enum log_event event;
+	size_t len, fields;
+	struct { size_t key, value; } field[LOG_FIELDS_MAX];
+	char text[LOG_RECORD_MAX];
+};
+
+/* Where records go without a setting: to the journal where standard error is
+ * its stream; to standard error where that is not the client's (client: it
+ * is); else to the journal if there is one, else to syslog. */
+enum log_destination log_choose(bool client);
+
+/* Open a destination. libsystemd is loaded for the journal only, and where it
+ * cannot be, syslog takes its place. */
+void log_open(struct log *log, enum log_destination destination);
+
+void log_begin(struct log_record *record, enum log_event event);
+
+/* Add a field. key is lower case letters. What does not fit is left out. */
+void log_field(struct log_record *record, const char *key,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+void log_write(const struct log *log, struct log_record *record);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+/* peer.c - see peer.h for the contract. */
+#include "peer.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Write an address that is known as text; an IPv4 address mapped into IPv6 is
+ * an IPv4 address. False if it is neither. */
+static bool
+set_address(struct peer *peer, const char *text)
+{
+	static const char mapped[] = "::ffff:";
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	if (strncasecmp(text, mapped, sizeof(mapped) - 1) == 0 &&
+	    strchr(text, '.') != NULL)
+		text += sizeof(mapped) - 1;
+	if (strlen(text) > INET6_ADDRSTRLEN)
+		return false;
+	if (inet_pton(AF_INET, text, bytes) == 1)
+		(void)snprintf(peer->literal, sizeof(peer->literal), "[%s]",
+		    text);
+	else if (inet_pton(AF_INET6, text, bytes) == 1)
+		(void)snprintf(peer->literal, sizeof(peer->literal),
+		    "[IPv6:%s]", text);
+	else
+		return false;
+	(void)snprintf(peer->address, sizeof(peer->address), "%s", text);
+	return true;
+}
+
+static void
+describe_network(const struct sockaddr_storage *address, struct peer *peer)
+{
+	char text[INET6_ADDRSTRLEN];
+	const void *bytes = address->ss_family == AF_INET ?
+	    (const void *)&((const struct sockaddr_in *)address)->sin_addr :
+	    (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+
+	if (inet_ntop(address->ss_family, bytes, text, sizeof(text)) != NULL)
+		(void)set_address(peer, text); /* what ntop wrote is one */
+}
+
+static void
+describe_local(int fd, struct peer *peer)
+{
+	struct ucred credentials;
+	socklen_t len = sizeof(credentials);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) < 0)
+		return;
+	peer->uid = credentials.uid;
+	(void)snprintf(peer->address, sizeof(peer->address), "uid %lu",
+	    (unsigned long)credentials.uid);
+	(void)snprintf(peer->literal, sizeof(peer->literal), "uid %lu",
+	    (unsigned long)credentials.uid);
+}
+
+static void
+describe_environment(struct peer *peer)
+{
+	static const char *const names[] = { "TCPREMOTEIP", "REMOTE_ADDR" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value != NULL && set_address(peer, value))
+			return;
+	}
+}
+
+void
+peer_describe(int fd, struct peer *peer)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	int listening = 0;
+	socklen_t listening_len = sizeof(listening);
+	struct stat st;
+
+	*peer = (struct peer){
+		.kind = PEER_NONE, .uid = (uid_t)-1, .address = "unknown",
+	};
+	if (fstat(fd, &st) < 0) {
+		peer->kind = PEER_CLOSED;
+		return;
+	}
+	if (S_ISSOCK(st.st_mode) && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN,
+	    &listening, &listening_len) == 0 && listening != 0) {
+		peer->kind = PEER_LISTENING;
+		return;
+	}
+	if (S_ISSOCK(st.st_mode) && getpeername(fd,
+	    (struct sockaddr *)&address, &len) == 0 &&
+	    address.ss_family == AF_UNIX) {
+		peer->kind = PEER_LOCAL;
+		describe_local(fd, peer);
+		return;
+	}
+	if (S_ISSOCK(st.st_mode)) {
+		/* Even one that is gone by now is no pipe. */
+		peer->kind = PEER_NETWORK;
+		if (getpeername(fd, (struct sockaddr *)&address, &len) == 0) {
+			describe_network(&address, peer);
+			return;
+		}
+	}
+	describe_environment(peer);
+}

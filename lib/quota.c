@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: ISC */
+/* quota.c - see quota.h for the contract.
+ *
+ * As described in Courier's README.maildirquota: appends are single writes
+ * with O_APPEND, a new file is written in tmp/ and renamed into place. */
+#include "quota.h"
+
+#include <sys/stat.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char file_name[] = "maildirsize";
+
+/* Read a number off *text. False where none stands, or one too large. */
+static bool
+take_number(const char **text, const char *end, int64_t *out)
+{
+	bool negative = *text < end && **text == '-';
+	const char *start = *text += negative;
+	int64_t value = 0;
+
+	while (*text < end && **text >= '0' && **text <= '9') {
+		if (value > (INT64_MAX - 9) / 10)
+			return false;
+		value = value * 10 + (*(*text)++ - '0');
+	}
+	*out = negative ? -value : value;
+	return *text > start;
+}
+
+static bool
+take_byte(const char **text, const char *end, char byte)
+{
+	if (*text == end || **text != byte)
+		return false;
+	++*text;
+	return true;
+}
+
+/* "1000000S,1000C": each part once or not at all; others are not known. */
+static bool
+parse_definition(const char **text, const char *end, struct quota *out)
+{
+	do {
+		int64_t number;
+
+		if (!take_number(text, end, &number) || number < 0)
+			return false;
+		if (take_byte(text, end, 'S'))
+			out->octets_max = (uint64_t)number;
+		else if (take_byte(text, end, 'C'))
+			out->messages_max = (uint64_t)number;
+		else
+			return false;
+	} while (take_byte(text, end, ','));
+	return *text == end || take_byte(text, end, '\n');
+}
+
+static void
+skip_spaces(const char **text, const char *end)
+{
+	while (take_byte(text, end, ' '))
+		continue;
+}
+
+bool
+quota_parse(const char *text, size_t len, struct quota *out)
+{
+	const char *end = text + len;
+
+	*out = (struct quota){ .limited = true };
+	if (!parse_definition(&text, end, out))
+		return false;
+	while (text < end) {
+		int64_t octets, messages;
+
+		skip_spaces(&text, end);
+		if (!take_number(&text, end, &octets))
+			return false;
+		skip_spaces(&text, end);
+		if (!take_number(&text, end, &messages))
+			return false;
+		skip_spaces(&text, end);
+		if (text < end && !take_byte(&text, end, '\n'))
+			return false;
+		if (__builtin_add_overflow(out->octets, octets,
+		    &out->octets) || __builtin_add_overflow(out->messages,
+		    messages, &out->messages))
+			return false;
+	}
+	return true;
+}
+
+bool
+quota_fits(const struct quota *quota, uint64_t octets)
+{
+	uint64_t used = quota->octets < 0 ? 0 : (uint64_t)quota->octets;
+	uint64_t count = quota->messages < 0 ? 0 : (uint64_t)quota->messages;
+
+	if (!quota->limited)
+		return true;
+	if (quota->octets_max > 0 && (used >= quota->octets_max ||
+	    octets > quota->octets_max - used))
+		return false;
+	return quota->messages_max == 0 || count < quota->messages_max;
+}
+
+/* The size of a message: from ",S=" in its name, or from the file. */
+static int64_t
+message_size(int directory_fd, const char *name)
+{
+	const char *mark = strstr(name, ",S=");
+	const char *end = name + strlen(name);
+	struct stat st;
+	int64_t size;
+
+	if (mark != NULL && (mark += 3) && take_number(&mark, end, &size) &&
+	    size >= 0)
+		return size;
+	return fstatat(directory_fd, name, &st, 0) == 0 ? st.st_size : 0;
+}
+
+/* Whether the name of a message in cur/ carries the flag T, trashed. */
+static bool
+is_trashed(const char *name)
+{
+	const char *flags = strstr(name, ":2,");
+
+	return flags != NULL && strchr(flags, 'T') != NULL;
+}
+
+/* Open directory_fd/name to read. An absent one is an empty one: NULL with
+ * errno 0. */
+static DIR *
+open_directory(int directory_fd, const char *name)
+{
+	int fd = openat(directory_fd, name,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+
+	if (fd >= 0 && directory == NULL)
+		close(fd);
+	if (fd < 0 && errno == ENOENT)
+		errno = 0;
+	return directory;
+}
+
+/* Add the messages of a folder's cur or new. 0, or -1 with errno. */
+static int
+count_messages(int folder_fd, const char *name, struct quota *quota)
+{
+	DIR *directory = open_directory(folder_fd, name);
+	const struct dirent *entry;
+
+	if (directory == NULL)
+		return errno == 0 ? 0 : -1;
+	while ((entry = readdir(directory)) != NULL) {
+		if (entry->d_name[0] == '.' || is_trashed(entry->d_name))
+			continue;
+		quota->octets += message_size(dirfd(directory),
+		    entry->d_name);
+		quota->messages++;
+	}
+	closedir(directory);
+	return 0;
+}
+
+static int
+count_folder(int maildir_fd, const char *name, struct quota *quota)
+{
+	int fd = openat(maildir_fd, name,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int result;
+
+	if (fd < 0)
+		return errno == ENOTDIR || errno == ELOOP ? 0 : -1;
+	result = count_messages(fd, "cur", quota) < 0 ||
+	    count_messages(fd, "new", quota) < 0 ? -1 : 0;
+	close(fd);
+	return result;
+}
+
+/* Count every folder but the trash. 0, or -1 with errno. */
+static int
+count_all(int maildir_fd, struct quota *quota)
+{
+	DIR *directory = open_directory(maildir_fd, ".");
+	const struct dirent *entry;
+	int result = 0;
+
+	if (directory == NULL)
+		return -1;
+	quota->octets = quota->messages = 0;
+	while (result == 0 && (entry = readdir(directory)) != NULL) {
+		if (entry->d_name[0] != '.' ||
+		    strcmp(entry->d_name, "..") == 0 ||
+		    strcmp(entry->d_name, ".Trash") == 0)
+			continue;
+		result = count_folder(maildir_fd, entry->d_name, quota);
+	}
+	closedir(directory);
+	return result;
+}
+
+/* Write maildirsize anew: the quota and one line with the whole count. */
+static int
+write_anew(int maildir_fd, const struct quota *quota, mode_t mode)
+{
+	char name[64], text[128];
+	size_t len = 0;
+	int fd;
+	bool ok;
+
+	if (quota->octets_max > 0 || quota->messages_max == 0)
+		len += (size_t)snprintf(text, sizeof(text), "%" PRIu64 "S",
+		    quota->octets_max);
+	if (quota->messages_max > 0)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		    "%s%" PRIu64 "C", len > 0 ? "," : "",
+		    quota->messages_max);
+	len += (size_t)snprintf(text + len, sizeof(text) - len,
+	    "\n%" PRId64 " %" PRId64 "\n", quota->octets, quota->messages);
+	(void)snprintf(name, sizeof(name), "tmp/maildirsize.%lld.%ld",
+	    (long long)time(NULL), (long)getpid());
+	fd = openat(maildir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+	    mode);
+	if (fd < 0)
+		return -1;
+	ok = write(fd, text, len) == (ssize_t)len;
+	ok = close(fd) == 0 && ok &&
+	    renameat(maildir_fd, name, maildir_fd, file_name) == 0;
+	if (!ok)
+		(void)unlinkat(maildir_fd, name, 0); /* the rename failed */
+	return ok ? 0 : -1;
+}
+
+/* Read maildirsize into *out; *len and *st tell of the file. */
+static int
+read_file(int maildir_fd, struct quota *out, size_t *len, struct stat *st)
+{
+	char text[4 * QUOTA_FILE_MAX];
+	int fd = openat(maildir_fd, file_name, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return -1;
+	got = fstat(fd, st) < 0 ? -1 : read(fd, text, sizeof(text));
+	close(fd);
+	if (got < 0)
+		return -1;
+	*len = (size_t)got;
+	/* A line cut by the end of a read belongs to a file that is too long
+	 * and is counted anew below. */
+	if (!quota_parse(text, *len, out) && (out->octets_max == 0 &&
+	    out->messages_max == 0)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return 0;
+}
+
+int
+quota_read(int maildir_fd, struct quota *out)
+{
+	struct stat st;
+	size_t len;
+
+	if (read_file(maildir_fd, out, &len, &st) < 0) {
+		*out = (struct quota){0};
+		return errno == ENOENT ? 0 : -1;
+	}
+	if (len < QUOTA_FILE_MAX && (quota_fits(out, 0) ||
+	    time(NULL) - st.st_mtime < QUOTA_AGE))
+		return 0;
+	if (count_all(maildir_fd, out) < 0)
+		return -1;
+	/* The count holds even where it cannot be written down. */
+	(void)write_anew(maildir_fd, out, st.st_mode & 0666);
+	return 0;
+}
+
+int
+quota_add(int maildir_fd, uint64_t octets)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "%" PRIu64 " 1\n", octets);
+	int fd = openat(maildir_fd, file_name,
+	    O_WRONLY | O_APPEND | O_CLOEXEC);
+	int result;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	result = write(fd, text, (size_t)len) == len ? 0 : -1;
+	return close(fd) < 0 ? -1 : result;
+}

@@ -1,0 +1,1308 @@
+/* SPDX-License-Identifier: ISC */
+/* protocol.c - see protocol.h for the contract.
+ *
+ * In order: the voice (replies), the verb table's law, the body (un-stuffing,
+ * then the header filter), the handlers, the table, the steps. */
+#include "protocol.h"
+
+#include <string.h>
+
+/* The whole voice of the server: code, enhanced code (RFC 3463), text. */
+static const char
+	OK[] = "250 2.0.0 OK",
+	SENDER_OK[] = "250 2.1.0 sender OK",
+	RECIPIENT_OK[] = "250 2.1.5 recipient OK",
+	CHUNK_OK[] = "250 2.0.0 chunk OK",
+	STORED[] = "250 2.0.0 stored, id=",
+	GO_AHEAD[] = "354 end the message with <CR><LF>.<CR><LF>",
+	BYE[] = "221 2.0.0 bye",
+	UNVERIFIED[] = "252 2.0.0 not verified; try RCPT",
+
+	UNKNOWN[] = "500 5.5.1 command not known; try HELP",
+	LINE_LONG[] = "500 5.5.2 line too long",
+	LINE_BARE[] = "500 5.5.2 bare LF: lines end with CR LF; goodbye",
+	NOT_SMTP[] = "500 5.5.2 this is a mail server; goodbye",
+	CONTROL[] = "501 5.5.2 control character in command",
+	ARGUMENTS[] = "501 5.5.4 syntax: ",
+	CHUNK_SIZE[] = "501 5.5.4 not a chunk size; goodbye",
+	HELO_SYNTAX[] = "501 5.5.2 not a host name",
+	SENDER_SYNTAX[] = "501 5.1.7 not a reverse-path",
+	SENDER_LONG[] = "501 5.1.7 reverse-path too long",
+	RECIPIENT_SYNTAX[] = "501 5.1.3 not a forward-path",
+	RECIPIENT_LONG[] = "501 5.1.3 forward-path too long",
+	PARAMETER_TWICE[] = "501 5.5.4 parameter given twice",
+	PARAMETER_VALUE[] = "501 5.5.4 bad value of parameter",
+	PARAMETER_SYNTAX[] = "501 5.5.4 bad parameter syntax",
+	PARAMETER_UNKNOWN[] = "555 5.5.4 parameter not known",
+	NOT_IMPLEMENTED[] = "502 5.5.1 command not implemented",
+	NO_TOPIC[] = "504 5.5.4 no help on that",
+	SENDER_UTF8[] = "550 5.6.7 a UTF-8 reverse-path needs SMTPUTF8",
+	RECIPIENT_UTF8[] = "553 5.6.7 a UTF-8 forward-path needs SMTPUTF8",
+	RECIPIENTS_FULL[] = "452 4.5.3 too many recipients",
+	MESSAGES_FULL[] = "421 4.5.3 too many messages in this session",
+	NO_RECIPIENTS[] = "554 5.5.1 no valid recipients",
+	NO_RECIPIENTS_LMTP[] = "503 5.5.1 no valid recipients",
+	BINARY_DATA[] = "503 5.5.1 BINARYMIME needs BDAT",
+	TOO_BIG[] = "552 5.3.4 message too large",
+	LOOP[] = "554 5.4.6 too many Received fields: a mail loop",
+	BODY_BARE[] = "550 5.6.11 bare CR or LF in message; "
+	    "lines end with CR LF",
+	ERRORS_FULL[] = "421 4.7.0 too many errors; goodbye";
+
+/* What each verdict sounds like to a client. */
+static const char *const verdict_reply[VERDICT_COUNT] = {
+	[VERDICT_YES] = OK,
+	[VERDICT_UNKNOWN_USER] = "550 5.1.1 no such mailbox here",
+	[VERDICT_RELAY_DENIED] = "550 5.7.1 relaying denied",
+	[VERDICT_NOT_LISTED] = UNVERIFIED,
+	[VERDICT_OVER_QUOTA] = "452 4.2.2 mailbox full",
+	[VERDICT_OVER_QUOTA_NEVER] = "552 5.2.2 mailbox full",
+	[VERDICT_NO_SPACE] = "452 4.3.1 not enough storage",
+	[VERDICT_TOO_BIG] = TOO_BIG,
+	[VERDICT_TOO_MANY] = RECIPIENTS_FULL,
+	[VERDICT_ALIAS_LOOP] = "451 4.4.6 the alias leads back to itself",
+	[VERDICT_MISCONFIGURED] = "451 4.3.5 a local configuration error",
+	[VERDICT_LATER] = "451 4.3.0 a local error; try again later",
+};
+
+static const char *const end_reply[PROTOCOL_END_COUNT] = {
+	[PROTOCOL_END_IDLE] = "421 4.4.2 nothing came for too long; goodbye",
+	[PROTOCOL_END_SLOW] = "421 4.4.2 the message comes too slowly",
+	[PROTOCOL_END_DEADLINE] = "421 4.4.2 the session lasted too long",
+	[PROTOCOL_END_SHUTDOWN] = "421 4.3.2 shutting down; try again soon",
+};
+
+enum phase {
+	PHASE_COMMAND,		/* a command line is next */
+	PHASE_OVERLONG,		/* the rest of a line that was too long */
+	PHASE_BODY,		/* octets of a message, DATA or BDAT */
+	PHASE_OUTCOMES,		/* LMTP: a reply for each recipient */
+	PHASE_MEMBERS,		/* EXPN: a reply line for each member */
+};
+
+enum state {			/* bits, so that a verb can name several */
+	REFUSED = 1,		/* greeted with 554: only QUIT */
+	START = 2,		/* before EHLO */
+	READY = 4,		/* no transaction */
+	SENDER = 8,		/* after MAIL */
+	RECIPIENT = 16,		/* after an accepted RCPT */
+	CHUNKS = 32,		/* after an accepted BDAT */
+	FAILED = 64,		/* after a refused BDAT: RSET (RFC 3030, 2) */
+	SERVED = START | READY | SENDER | RECIPIENT | CHUNKS | FAILED,
+	ANY = REFUSED | SERVED,
+};
+
+struct protocol_verb {
+	const char *name;
+	const char *usage;	/* of the arguments; NULL: it takes none */
+	enum protocol_want (*run)(struct protocol *, const char *, size_t);
+	unsigned states;
+	unsigned flags;
+	size_t line_max;
+};
+
+enum {				/* verb flags */
+	NEEDS_ARGUMENTS = 1,
+	SMTP_ONLY = 2,
+	LMTP_ONLY = 4,
+	FOREIGN = 8,		/* another protocol's: hang up */
+};
+
+/* --- saying things --- */
+
+static void
+put_text(struct protocol *p, const char *text, size_t len)
+{
+	if (len > PROTOCOL_OUT_MAX - p->out_len)
+		len = PROTOCOL_OUT_MAX - p->out_len;
+	memcpy(p->out + p->out_len, text, len);
+	p->out_len += len;
+}
+
+static void
+put(struct protocol *p, const char *text)
+{
+	put_text(p, text, strlen(text));
+}
+
+static void
+put_number(struct protocol *p, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	put_text(p, digits + at, sizeof(digits) - at);
+}
+
+/* Reply without counting: whoever asks for n replies must get n. */
+static void
+reply(struct protocol *p, const char *text)
+{
+	put(p, text);
+	put(p, "\r\n");
+	if (text[0] >= '4') {
+		p->rejected = text;
+		p->noted = false;
+	}
+}
+
+static void
+hang_up(struct protocol *p, const char *text)
+{
+	reply(p, text);
+	p->closing = p->reset = true;
+}
+
+/* Reply to a command; one 5yz too many ends the session. */
+static enum protocol_want
+respond(struct protocol *p, const char *text)
+{
+	if (text[0] == '5' && p->errors++ >= p->settings->errors_max)
+		hang_up(p, ERRORS_FULL);
+	else
+		reply(p, text);
+	return PROTOCOL_WANT_NOTHING;
+}
+
+static enum protocol_want
+respond_usage(struct protocol *p)
+{
+	if (p->errors++ >= p->settings->errors_max) {
+		hang_up(p, ERRORS_FULL);
+		return PROTOCOL_WANT_NOTHING;
+	}
+	put(p, ARGUMENTS);
+	put(p, p->command->name);
+	if (p->command->usage != NULL) {
+		put(p, p->command->usage[0] == ':' ? "" : " ");
+		put(p, p->command->usage + (p->command->usage[0] == ':'));
+	}
+	put(p, "\r\n");
+	p->rejected = ARGUMENTS;
+	p->noted = false;
+	return PROTOCOL_WANT_NOTHING;
+}
+
+static const char *
+sequence_error(const struct protocol *p)
+{
+	switch (p->state) {
+	case REFUSED:
+		return "503 5.5.1 no service in this session; QUIT";
+	case START:
+		return p->settings->lmtp ? "503 5.5.1 LHLO first" :
+		    "503 5.5.1 EHLO or HELO first";
+	case READY:
+		return "503 5.5.1 MAIL first";
+	case CHUNKS:
+		return "503 5.5.1 BDAT LAST or RSET first";
+	case FAILED:
+		return "503 5.5.1 RSET first";
+	default:
+		return "503 5.5.1 a transaction is open; RSET drops it";
+	}
+}
+
+static const char *
+no_recipients(const struct protocol *p)
+{
+	/* RFC 2033, 4.2 wants 503; RFC 5321, 3.3 allows either. */
+	return p->settings->lmtp ? NO_RECIPIENTS_LMTP : NO_RECIPIENTS;
+}
+
+static enum protocol_want
+ask(struct protocol *p, enum protocol_want want)
+{
+	return p->asked = want;
+}
+
+/* The transaction is over, whatever became of it. */
+static void
+finish(struct protocol *p, enum state next)
+{
+	p->reset = true;
+	p->state = (int)next;
+	p->phase = PHASE_COMMAND;
+}
+
+/* --- the body, first half: octets of the wire to octets of the message --- */
+
+enum line {
+	LINE_START,		/* after CR LF, or at the beginning */
+	LINE_TEXT,		/* within a line */
+	LINE_CR,		/* after a CR within a line */
+	LINE_DOT,		/* after "." at the start of a line; withheld */
+	LINE_DOT_CR,		/* after "." CR; withheld */
+	LINE_END,		/* after "." CR LF: the message is complete */
+};
+
+static void
+refuse(struct protocol *p, const char *text)
+{
+	if (p->refusal == NULL)
+		p->refusal = text;
+}
+
+/* Within a line: go to its end, or to the end of in. Only CR LF ends a line:
+ * a bare CR or LF is refused, and what follows it is not the start of a line,
+ * so that no "." there ends the message (CVE-2023-51764 to -51766). */
+static size_t
+scan_line(struct protocol *p, const char *in, size_t len)
+{
+	const char *lf = memchr(in, '\n', len);
+	size_t text = lf == NULL ? len : (size_t)(lf - in);
+	const char *cr = p->settings->bare_newline ? NULL :
+	    memchr(in, '\r', text);
+
+	if (cr != NULL) {
+		p->line = LINE_CR;
+		return (size_t)(cr - in) + 1;
+	}
+	if (lf == NULL)
+		return len;
+	if (p->settings->bare_newline) {
+		p->line = LINE_START;
+	} else {
+		refuse(p, BODY_BARE);
+		p->line = LINE_TEXT;
+	}
+	return text + 1;
+}
+
+/* Take octets of in[0..len) and set .slice to those that belong to the
+ * message, without the dot that stuffed a line (RFC 5321, 4.5.2). Stops early
+ * where a dot is left out and at the end of the message. Returns how many
+ * octets were taken. */
+static size_t
+unstuff(struct protocol *p, const char *in, size_t len)
+{
+	size_t at = 0, start = 0;
+
+	p->slice = in;
+	while (at < len && p->line != LINE_END) {
+		switch (p->line) {
+		case LINE_START:
+			if (in[at] != '.' || p->chunked) {
+				p->line = LINE_TEXT;
+				break;
+			}
+			if (at > start) {
+				p->slice_len = at - start;
+				return at;
+			}
+			p->line = LINE_DOT;
+			start = ++at;
+			p->slice = in + start;
+			break;
+		case LINE_TEXT:
+			at += scan_line(p, in + at, len - at);
+			break;
+		case LINE_CR:
+			p->line = in[at] == '\n' ? LINE_START : LINE_TEXT;
+			if (in[at] == '\n')
+				at++;
+			else
+				refuse(p, BODY_BARE);
+			break;
+		case LINE_DOT:
+			if (in[at] == '\r') {
+				p->line = LINE_DOT_CR;
+				start = ++at;
+			} else if (in[at] == '\n' &&
+			    p->settings->bare_newline) {
+				p->line = LINE_END;
+				start = ++at;
+			} else {
+				p->line = LINE_TEXT;
+			}
+			p->slice = in + start;
+			break;
+		case LINE_DOT_CR:
+			if (in[at] == '\n') {
+				p->line = LINE_END;
+				start = ++at;
+				break;
+			}
+			/* Not the end: the withheld CR is text after all. */
+			p->line = LINE_TEXT;
+			if (!p->settings->bare_newline)
+				refuse(p, BODY_BARE);
+			p->slice = "\r";
+			p->slice_len = 1;
+			return at;
+		}
+	}
+	p->slice_len = at - start;
+	return at;
+}
+
+/* --- the body, second half: the header filter --- */
+
+enum header {
+	HEADER_NAME,		/* in a field name, or before it */
+	HEADER_KEEP,		/* in a line that is kept */
+	HEADER_DROP,		/* in a line that is taken out */
+	HEADER_DONE,		/* past the header */
+};
+
+static const char return_path[] = "return-path";
+
+/* The name of a field is known: count or drop it. */
+static void
+judge_field(struct protocol *p)
+{
+	size_t len = p->field_len;
+
+	while (len > 0 && (p->field[len - 1] == ' ' ||
+	    p->field[len - 1] == '\t'))
+		len--;
+	p->dropping = address_same(p->field, len, return_path);
+	if (address_same(p->field, len, "received") &&
+	    ++p->hops > p->settings->hops_max)
+		refuse(p, LOOP);
+}
+
+/* One octet of a field name, or of what comes where one may begin. */
+static void
+read_name(struct protocol *p, char byte)
+{
+	bool begins = p->field_len == 0;
+
+	if (begins && (byte == '\r' || byte == '\n')) {
+		p->header = HEADER_DONE;
+		return;
+	}
+	if (begins && (byte == ' ' || byte == '\t')) {
+		/* A continuation shares the fate of its field. */
+		p->header = p->dropping ? HEADER_DROP : HEADER_KEEP;
+		return;
+	}
+	if (byte == ':')
+		judge_field(p);
+	else if (byte != '\n' && p->field_len < PROTOCOL_FIELD_MAX) {
+		p->field[p->field_len++] = byte;
+		return;
+	} else
+		p->dropping = false;
+	p->header = p->dropping ? HEADER_DROP : HEADER_KEEP;
+}
+
+/* Take octets off .slice and set .body to those that are kept, at most a line
+ * of the header at a time; .body_len may be 0. A field name that began in an
+ * earlier slice was held back in .field and is given first, if it is kept. */
+static void
+filter_header(struct protocol *p)
+{
+	size_t len = p->slice_len, at = 0;
+	const char *lf;
+
+	while (at < len && p->header == HEADER_NAME) {
+		read_name(p, p->slice[at]);
+		at += p->header == HEADER_NAME;
+	}
+	p->body = p->slice;
+	p->body_len = 0;
+	if (p->header == HEADER_NAME) {
+		p->held += len;
+		p->slice_len = 0;
+		return;
+	}
+	if (p->held > 0) {
+		p->body = p->field;
+		p->body_len = p->header == HEADER_DROP ? 0 : p->held;
+		p->held = 0;
+		return;
+	}
+	lf = p->header == HEADER_DONE ? NULL :
+	    memchr(p->slice, '\n', len);
+	at = lf == NULL ? len : (size_t)(lf - p->slice) + 1;
+	if (p->header != HEADER_DROP)
+		p->body_len = at;
+	if (lf != NULL) {
+		p->header = HEADER_NAME;
+		p->field_len = 0;
+	}
+	p->slice += at;
+	p->slice_len -= at;
+}
+
+/* --- the body, as a whole --- */
+
+static void
+begin_body(struct protocol *p, bool chunked)
+{
+	p->chunked = chunked;
+	p->line = LINE_START;
+	p->header = HEADER_NAME;
+	p->field_len = p->held = p->slice_len = 0;
+	p->dropping = false;
+	p->hops = 0;
+	p->octets = 0;
+}
+
+/* Octets that may come now: all of DATA's, the rest of a chunk. */
+static size_t
+body_ahead(const struct protocol *p)
+{
+	size_t len = p->in_end - p->in_start;
+
+	return p->chunked && p->chunk < len ? (size_t)p->chunk : len;
+}
+
+static void
+take_body(struct protocol *p)
+{
+	const char *in = p->in + p->in_start;
+	size_t len = body_ahead(p);
+
+	if (p->chunked && (p->settings->bare_newline || p->refusal != NULL ||
+	    p->body_type == PROTOCOL_BODY_BINARYMIME)) {
+		p->slice = in;
+		p->slice_len = len;
+	} else {
+		len = unstuff(p, in, len);
+	}
+	p->in_start += len;
+	if (p->chunked)
+		p->chunk -= len;
+	p->octets += p->slice_len;
+	if (p->settings->size_max > 0 && p->octets > p->settings->size_max)
+		refuse(p, TOO_BIG);
+}
+
+/* A chunk that is not the last was taken, or refused. */
+static enum protocol_want
+end_chunk(struct protocol *p)
+{
+	const char *refusal = p->refusal;
+
+	p->phase = PHASE_COMMAND;
+	if (refusal == NULL)
+		return respond(p, CHUNK_OK);
+	p->refusal = NULL;
+	if (p->state == CHUNKS)
+		finish(p, p->last ? READY : FAILED);
+	return respond(p, refusal);
+}
+
+static enum protocol_want
+end_body(struct protocol *p)
+{
+	bool binary = p->body_type == PROTOCOL_BODY_BINARYMIME;
+
+	if (p->chunked && (!p->last || p->state != CHUNKS))
+		return end_chunk(p);
+	if (p->chunked && p->line == LINE_CR && !binary)
+		refuse(p, BODY_BARE);
+	if (p->refusal == NULL && p->held > 0) {
+		/* A message that ends within what could be a field name. */
+		p->body = p->field;
+		p->body_len = p->held;
+		p->held = 0;
+		return PROTOCOL_WANT_APPEND;
+	}
+	p->index = 0;
+	p->phase = PHASE_OUTCOMES;
+	return p->refusal == NULL ? ask(p, PROTOCOL_WANT_COMMIT) :
+	    PROTOCOL_WANT_NOTHING;
+}
+
+static enum protocol_want
+step_body(struct protocol *p)
+{
+	while (p->slice_len > 0 && p->refusal == NULL) {
+		filter_header(p);
+		if (p->body_len > 0 && p->refusal == NULL)
+			return PROTOCOL_WANT_APPEND;
+	}
+	p->slice_len = 0;
+	if (p->chunked ? p->chunk == 0 : p->line == LINE_END)
+		return end_body(p);
+	if (body_ahead(p) == 0)
+		return PROTOCOL_WANT_INPUT;
+	take_body(p);
+	return PROTOCOL_WANT_NOTHING;
+}
+
+/* After the message: one reply, or in LMTP one for each recipient. */
+static enum protocol_want
+step_outcomes(struct protocol *p)
+{
+	const char *refusal = p->refusal;
+
+	if (p->settings->lmtp && p->index < p->recipients) {
+		if (refusal == NULL)
+			return ask(p, PROTOCOL_WANT_OUTCOME);
+		reply(p, refusal);
+		p->index++;
+		return PROTOCOL_WANT_NOTHING;
+	}
+	p->refusal = NULL;
+	finish(p, READY);
+	return refusal == NULL || p->settings->lmtp ? PROTOCOL_WANT_NOTHING :
+	    respond(p, refusal);
+}
+
+static void
+put_stored(struct protocol *p)
+{
+	put(p, STORED);
+	put(p, p->id);
+	put(p, "\r\n");
+}
+
+/* --- the verbs: each gets its arguments without the spaces around them --- */
+
+static void
+put_limits(struct protocol *p)
+{
+	put(p, "250-SIZE ");
+	put_number(p, p->settings->size_max);
+	put(p, "\r\n250-LIMITS RCPTMAX=");
+	put_number(p, p->settings->recipients_max);
+	put(p, " MAILMAX=");
+	put_number(p, p->settings->messages_max);
+	put(p, "\r\n");
+}
+
+static enum protocol_want
+hello(struct protocol *p, const char *args, size_t len, bool extended)
+{
+	if (len > PROTOCOL_HELO_MAX)
+		return respond(p, HELO_SYNTAX);
+	/* Real clients send names with "_", and RFC 5321, 4.1.4 forbids to
+	 * refuse mail for a name that is wrong: any visible ASCII will do. */
+	for (size_t i = 0; i < len; i++)
+		if (args[i] <= ' ' || args[i] > '~')
+			return respond(p, HELO_SYNTAX);
+	memcpy(p->helo, args, len);
+	p->helo[len] = '\0';
+	p->extended = extended;
+	finish(p, READY);
+	put(p, extended ? "250-" : "250 ");
+	put(p, p->settings->hostname);
+	put(p, "\r\n");
+	if (!extended)
+		return PROTOCOL_WANT_NOTHING;
+	put(p, "250-PIPELINING\r\n");
+	put_limits(p);
+	put(p, "250-8BITMIME\r\n250-BINARYMIME\r\n250-CHUNKING\r\n");
+	if (p->settings->vrfy)
+		put(p, "250-VRFY\r\n");
+	if (p->settings->expn)
+		put(p, "250-EXPN\r\n");
+	put(p, "250-ENHANCEDSTATUSCODES\r\n250 SMTPUTF8\r\n");
+	return PROTOCOL_WANT_NOTHING;
+}
+
+static enum protocol_want
+on_ehlo(struct protocol *p, const char *args, size_t len)
+{
+	return hello(p, args, len, true);
+}
+
+static enum protocol_want
+on_helo(struct protocol *p, const char *args, size_t len)
+{
+	return hello(p, args, len, false);
+}
+
+/* Skip "FROM:" or "TO:". A space after the colon is against RFC 5321, 3.3 but
+ * unambiguous, and old devices send it. False when the word is not there. */
+static bool
+skip_word(const char **args, size_t *len, const char *word)
+{
+	size_t word_len = strlen(word);
+
+	if (*len < word_len || !address_same(*args, word_len, word))
+		return false;
+	*args += word_len;
+	*len -= word_len;
+	while (*len > 0 && **args == ' ') {
+		++*args;
+		--*len;
+	}
+	return true;
+}
+
+/* Each parameter of MAIL: NULL, or what is wrong with it. */
+
+static const char *
+on_size(struct protocol *p, const struct address_parameter *parameter)
+{
+	uint64_t max = p->settings->size_max;
+
+	if (parameter->value == NULL || parameter->value_len > 20 ||
+	    !address_parse_number(parameter->value, parameter->value_len,
+	    &p->size))
+		return PARAMETER_VALUE;
+	return max > 0 && p->size > max ? TOO_BIG : NULL;
+}
+
+static const char *
+on_body(struct protocol *p, const struct address_parameter *parameter)
+{
+	static const char *const names[] = {
+		[PROTOCOL_BODY_7BIT] = "7bit",
+		[PROTOCOL_BODY_8BITMIME] = "8bitmime",
+		[PROTOCOL_BODY_BINARYMIME] = "binarymime",
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (parameter->value != NULL && address_same(parameter->value,
+		    parameter->value_len, names[i])) {
+			p->body_type = (enum protocol_body)i;
+			return NULL;
+		}
+	return PARAMETER_VALUE;
+}
+
+static const char *
+on_smtputf8(struct protocol *p, const struct address_parameter *parameter)
+{
+	p->utf8 = true;
+	return parameter->value == NULL ? NULL : PARAMETER_VALUE;
+}
+
+struct parameter_row {
+	const char *keyword;
+	const char *(*run)(struct protocol *, const struct address_parameter *);
+};
+
+static const struct parameter_row mail_parameters[] = {
+	{ "size", on_size },		/* RFC 1870 */
+	{ "body", on_body },		/* RFC 6152, RFC 3030 */
+	{ "smtputf8", on_smtputf8 },	/* RFC 6531 */
+	{ NULL, NULL },
+};
+static const struct parameter_row rcpt_parameters[] = { { NULL, NULL } };
+
+static const char *
+run_parameters(struct protocol *p, const struct parameter_row *rows,
+    const char *args, size_t len)
+{
+	struct address_parameter parameter;
+	unsigned seen = 0;
+	int more;
+
+	while ((more = address_parse_parameter(&args, &len, &parameter)) > 0) {
+		const char *problem;
+		unsigned i = 0;
+
+		while (rows[i].keyword != NULL && !address_same(
+		    parameter.keyword, parameter.keyword_len, rows[i].keyword))
+			i++;
+		if (rows[i].keyword == NULL)
+			return PARAMETER_UNKNOWN;
+		if (seen & 1u << i)
+			return PARAMETER_TWICE;
+		seen |= 1u << i;
+		problem = rows[i].run(p, &parameter);
+		if (problem != NULL)
+			return problem;
+	}
+	return more < 0 ? PARAMETER_SYNTAX : NULL;
+}
+
+static enum protocol_want
+on_mail(struct protocol *p, const char *args, size_t len)
+{
+	enum address_status status;
+	const char *problem;
+	size_t used;
+
+	if (p->transactions >= p->settings->messages_max) {
+		hang_up(p, MESSAGES_FULL);
+		return PROTOCOL_WANT_NOTHING;
+	}
+	p->transactions++;
+	if (!skip_word(&args, &len, "from:"))
+		return respond_usage(p);
+	status = address_parse_path(args, len,
+	    ADDRESS_ALLOW_NULL | ADDRESS_ALLOW_UTF8, &p->path, &used);
+	if (status != ADDRESS_OK)
+		return respond(p, status == ADDRESS_TOO_LONG ? SENDER_LONG :
+		    SENDER_SYNTAX);
+	p->size = 0;
+	p->body_type = PROTOCOL_BODY_7BIT;
+	p->utf8 = false;
+	p->recipients = 0;
+	problem = run_parameters(p, mail_parameters, args + used, len - used);
+	if (problem != NULL)
+		return respond(p, problem);
+	if (p->path.utf8 && !p->utf8)
+		return respond(p, SENDER_UTF8);
+	return ask(p, PROTOCOL_WANT_SENDER);
+}
+
+static enum protocol_want
+on_rcpt(struct protocol *p, const char *args, size_t len)
+{
+	enum address_status status;
+	const char *problem;
+	size_t used;
+
+	if (!skip_word(&args, &len, "to:"))
+		return respond_usage(p);
+	status = address_parse_path(args, len, ADDRESS_ALLOW_POSTMASTER |
+	    (p->utf8 ? ADDRESS_ALLOW_UTF8 : 0), &p->path, &used);
+	if (status == ADDRESS_NEEDS_UTF8)
+		return respond(p, RECIPIENT_UTF8);
+	if (status != ADDRESS_OK)
+		return respond(p, status == ADDRESS_TOO_LONG ? RECIPIENT_LONG :
+		    RECIPIENT_SYNTAX);
+	problem = run_parameters(p, rcpt_parameters, args + used, len - used);
+	if (problem != NULL)
+		return respond(p, problem);
+	if (p->recipients >= p->settings->recipients_max)
+		return respond(p, RECIPIENTS_FULL);
+	return ask(p, PROTOCOL_WANT_RECIPIENT);
+}
+
+static enum protocol_want
+on_data(struct protocol *p, const char *args, size_t len)
+{
+	(void)args, (void)len;
+	if (p->state == SENDER)
+		return respond(p, no_recipients(p));
+	if (p->body_type == PROTOCOL_BODY_BINARYMIME)
+		return respond(p, BINARY_DATA);
+	begin_body(p, false);
+	return ask(p, PROTOCOL_WANT_OPEN);
+}
+
+/* Whatever the reply will be, exactly the octets announced are taken first
+ * (RFC 3030, 2); only where their number is unknown the session ends. */
+static enum protocol_want
+on_bdat(struct protocol *p, const char *args, size_t len)
+{
+	const char *space = memchr(args, ' ', len);
+	size_t digits = space == NULL ? len : (size_t)(space - args);
+
+	if (!address_parse_number(args, digits, &p->chunk)) {
+		hang_up(p, CHUNK_SIZE);
+		return PROTOCOL_WANT_NOTHING;
+	}
+	p->last = space != NULL &&
+	    address_same(space + 1, len - digits - 1, "last");
+	p->phase = PHASE_BODY;
+	if (p->state != CHUNKS)
+		begin_body(p, true);
+	if (space != NULL && !p->last)
+		refuse(p, PARAMETER_SYNTAX);
+	else if (p->state == SENDER)
+		refuse(p, no_recipients(p));
+	else if (p->state != RECIPIENT && p->state != CHUNKS)
+		refuse(p, sequence_error(p));
+	else if (p->settings->size_max > 0 && (p->octets >
+	    p->settings->size_max || p->chunk >
+	    p->settings->size_max - p->octets))
+		refuse(p, TOO_BIG);
+	if (p->state == RECIPIENT) {
+		p->state = CHUNKS;
+		if (p->refusal == NULL)
+			return ask(p, PROTOCOL_WANT_OPEN);
+	}
+	return PROTOCOL_WANT_NOTHING;
+}
+
+static enum protocol_want
+on_rset(struct protocol *p, const char *args, size_t len)
+{
+	(void)args, (void)len;
+	finish(p, p->state == START ? START : READY);
+	return respond(p, OK);
+}
+
+static enum protocol_want
+on_noop(struct protocol *p, const char *args, size_t len)
+{
+	(void)args, (void)len;
+	return respond(p, OK);
+}
+
+/* The argument of VRFY and EXPN: a path, a mailbox or a user name, and
+ * perhaps SMTPUTF8 (RFC 6531, 3.7.4.2). NULL, or what is wrong. */
+static const char *
+parse_who(struct protocol *p, const char *args, size_t len)
+{
+	static const char word[] = " smtputf8";
+	size_t used = len, word_len = sizeof(word) - 1;
+	enum address_status status;
+	bool utf8 = len > word_len &&
+	    address_same(args + len - word_len, word_len, word);
+
+	if (utf8)
+		used = len -= word_len;
+	status = args[0] == '<' ? address_parse_path(args, len,
+	    ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_UTF8, &p->path, &used) :
+	    address_parse_mailbox(args, len, &p->path);
+	if (status != ADDRESS_OK || used != len)
+		return RECIPIENT_SYNTAX;
+	return p->path.utf8 && !utf8 ? RECIPIENT_UTF8 : NULL;
+}
+
+static enum protocol_want
+on_vrfy(struct protocol *p, const char *args, size_t len)
+{
+	const char *problem;
+
+	if (!p->settings->vrfy)
+		return respond(p, UNVERIFIED);
+	problem = parse_who(p, args, len);
+	return problem != NULL ? respond(p, problem) :
+	    ask(p, PROTOCOL_WANT_VERIFY);
+}
+
+static enum protocol_want
+on_expn(struct protocol *p, const char *args, size_t len)
+{
+	const char *problem;
+
+	if (!p->settings->expn)
+		return respond(p, NOT_IMPLEMENTED);
+	problem = parse_who(p, args, len);
+	if (problem != NULL)
+		return respond(p, problem);
+	p->index = 0;
+	p->phase = PHASE_MEMBERS;
+	return PROTOCOL_WANT_NOTHING;
+}
+
+static enum protocol_want on_help(struct protocol *, const char *, size_t);
+
+static enum protocol_want
+on_quit(struct protocol *p, const char *args, size_t len)
+{
+	(void)args, (void)len;
+	p->quit = true;
+	hang_up(p, BYE);
+	return PROTOCOL_WANT_NOTHING;
+}
+
+static enum protocol_want
+on_foreign(struct protocol *p, const char *args, size_t len)
+{
+	(void)args, (void)len;
+	hang_up(p, NOT_SMTP);
+	return PROTOCOL_WANT_NOTHING;
+}
+
+/* --- the verb table: what is understood, when, and with what --- */
+
+enum {				/* how extensions lengthen MAIL */
+	SIZE_GROWTH = 26,	/* RFC 1870, 3 */
+	BODY_GROWTH = 17,	/* RFC 6152, 2; RFC 3030, 3 */
+	SMTPUTF8_GROWTH = 10,	/* RFC 6531, 3.1 */
+	MAIL_MAX = PROTOCOL_COMMAND_MAX + SIZE_GROWTH + BODY_GROWTH +
+	    SMTPUTF8_GROWTH,
+	LINE = PROTOCOL_COMMAND_MAX,
+};
+
+static const struct protocol_verb verbs[] = {
+	{ "EHLO", "domain", on_ehlo, SERVED, NEEDS_ARGUMENTS | SMTP_ONLY,
+	    LINE },
+	{ "HELO", "domain", on_helo, SERVED, NEEDS_ARGUMENTS | SMTP_ONLY,
+	    LINE },
+	{ "LHLO", "domain", on_ehlo, SERVED, NEEDS_ARGUMENTS | LMTP_ONLY,
+	    LINE },
+	{ "MAIL", "FROM:<reverse-path> [SIZE=n] [BODY=type] [SMTPUTF8]",
+	    on_mail, READY, NEEDS_ARGUMENTS, MAIL_MAX },
+	{ "RCPT", "TO:<forward-path>", on_rcpt, SENDER | RECIPIENT,
+	    NEEDS_ARGUMENTS, LINE },
+	{ "DATA", NULL, on_data, SENDER | RECIPIENT, 0, LINE },
+	{ "BDAT", "octets [LAST]", on_bdat, SERVED, NEEDS_ARGUMENTS, LINE },
+	{ "RSET", NULL, on_rset, SERVED, 0, LINE },
+	{ "NOOP", "[text]", on_noop, SERVED, 0, LINE },
+	{ "VRFY", "address [SMTPUTF8]", on_vrfy, SERVED, NEEDS_ARGUMENTS,
+	    LINE },
+	{ "EXPN", "address [SMTPUTF8]", on_expn, SERVED, NEEDS_ARGUMENTS,
+	    LINE },
+	{ "HELP", "[command]", on_help, SERVED, 0, LINE },
+	{ "QUIT", NULL, on_quit, ANY, 0, LINE },
+
+	/* Known, but not for us: 502, and not in HELP. */
+	{ "STARTTLS", "", NULL, SERVED, 0, LINE },
+	{ "AUTH", "", NULL, SERVED, 0, LINE },
+	{ "ETRN", "", NULL, SERVED, 0, LINE },
+	{ "TURN", "", NULL, SERVED, 0, LINE },
+	{ "SEND", "", NULL, SERVED, 0, LINE },
+	{ "SOML", "", NULL, SERVED, 0, LINE },
+	{ "SAML", "", NULL, SERVED, 0, LINE },
+
+	/* A web page may make a browser talk to us: not one line further. */
+	{ "GET", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "POST", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "PUT", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "HEAD", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "CONNECT", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "OPTIONS", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "DELETE", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "PRI", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+};
+
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+
+static bool
+is_spoken(const struct protocol *p, const struct protocol_verb *verb)
+{
+	return !(verb->flags & (p->settings->lmtp ? SMTP_ONLY : LMTP_ONLY));
+}
+
+static bool
+has_help(const struct protocol *p, const struct protocol_verb *verb)
+{
+	return is_spoken(p, verb) && verb->run != NULL &&
+	    !(verb->flags & FOREIGN) &&
+	    (verb->run != on_expn || p->settings->expn);
+}
+
+static const struct protocol_verb *
+find_verb(const struct protocol *p, const char *text, size_t len)
+{
+	for (size_t i = 0; i < VERBS; i++) {
+		size_t at = 0;
+
+		while (at < len && verbs[i].name[at] != '\0' &&
+		    address_lower(text[at]) == address_lower(verbs[i].name[at]))
+			at++;
+		if (at == len && verbs[i].name[at] == '\0' &&
+		    is_spoken(p, &verbs[i]))
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+static enum protocol_want
+on_help(struct protocol *p, const char *args, size_t len)
+{
+	const struct protocol_verb *verb;
+
+	if (len > 0) {
+		verb = find_verb(p, args, len);
+		if (verb == NULL || !has_help(p, verb))
+			return respond(p, NO_TOPIC);
+		put(p, "214 2.0.0 ");
+		put(p, verb->name);
+		put(p, verb->usage == NULL ? "" : " ");
+		put(p, verb->usage == NULL ? "" : verb->usage);
+		put(p, "\r\n");
+		return PROTOCOL_WANT_NOTHING;
+	}
+	put(p, "214-2.0.0 commands:");
+	for (size_t i = 0; i < VERBS; i++)
+		if (has_help(p, &verbs[i])) {
+			put(p, " ");
+			put(p, verbs[i].name);
+		}
+	put(p, "\r\n214 2.0.0 HELP command tells its arguments\r\n");
+	return PROTOCOL_WANT_NOTHING;
+}
+
+/* --- the steps --- */
+
+static bool
+has_control(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 127)
+			return true;
+	return false;
+}
+
+/* A command line without its end. size counts that end. */
+static enum protocol_want
+dispatch(struct protocol *p, const char *line, size_t len, size_t size)
+{
+	size_t verb_len = 0;
+
+	while (len > 0 && line[len - 1] == ' ')
+		len--;
+	while (verb_len < len && line[verb_len] != ' ')
+		verb_len++;
+	p->commands++;
+	p->verb = "";
+	p->command = find_verb(p, line, verb_len);
+	if (p->command == NULL && p->state != REFUSED)
+		return respond(p, size > PROTOCOL_COMMAND_MAX ? LINE_LONG :
+		    UNKNOWN);
+	if (p->command == NULL || !(p->command->states & (unsigned)p->state))
+		return respond(p, sequence_error(p));
+	p->verb = p->command->name;
+	if (size > p->command->line_max)
+		return respond(p, LINE_LONG);
+	if (has_control(line, len))
+		return respond(p, CONTROL);
+	if (p->command->run == NULL)
+		return respond(p, NOT_IMPLEMENTED);
+	while (verb_len < len && line[verb_len] == ' ')
+		verb_len++;
+	line += verb_len;
+	len -= verb_len;
+	if (len == 0 ? (p->command->flags & NEEDS_ARGUMENTS) != 0 :
+	    p->command->usage == NULL)
+		return respond_usage(p);
+	return p->command->run(p, line, len);
+}
+
+/* Cut a line off the input. Only CR LF ends one, unless LF alone may. */
+static enum protocol_want
+step_command(struct protocol *p)
+{
+	const char *line = p->in + p->in_start, *lf;
+	size_t ahead = p->in_end - p->in_start, len, size;
+
+	if (ahead == 0)
+		return PROTOCOL_WANT_INPUT;
+	if (((unsigned char)line[0] < ' ' || (unsigned char)line[0] > '~') &&
+	    line[0] != '\r' && line[0] != '\n') {
+		/* A TLS hello, a screen reader's escape: not SMTP. */
+		hang_up(p, NOT_SMTP);
+		return PROTOCOL_WANT_NOTHING;
+	}
+	len = ahead < PROTOCOL_LINE_MAX ? ahead : PROTOCOL_LINE_MAX;
+	lf = memchr(line, '\n', len);
+	if (lf == NULL) {
+		if (ahead < PROTOCOL_LINE_MAX)
+			return PROTOCOL_WANT_INPUT;
+		p->phase = PHASE_OVERLONG;
+		p->skipped = 0;
+		return PROTOCOL_WANT_NOTHING;
+	}
+	len = (size_t)(lf - line);
+	size = len + 1;
+	p->in_start += size;
+	p->newline = len == 0 || lf[-1] != '\r';
+	if (!p->newline)
+		len--;
+	else if (!p->settings->bare_newline) {
+		/* Two readers may differ on where this line ends: smuggling. */
+		hang_up(p, LINE_BARE);
+		return PROTOCOL_WANT_NOTHING;
+	}
+	return dispatch(p, line, len, size);
+}
+
+static enum protocol_want
+step_overlong(struct protocol *p)
+{
+	const char *in = p->in + p->in_start;
+	size_t ahead = p->in_end - p->in_start;
+	size_t len = PROTOCOL_JUNK_MAX - p->skipped;
+	const char *lf = memchr(in, '\n', ahead < len ? ahead : len);
+
+	if (lf != NULL) {
+		p->in_start += (size_t)(lf - in) + 1;
+		p->phase = PHASE_COMMAND;
+		p->verb = "";
+		return respond(p, LINE_LONG);
+	}
+	if (ahead >= len) {
+		hang_up(p, LINE_LONG);
+		return PROTOCOL_WANT_NOTHING;
+	}
+	p->skipped += ahead;
+	p->in_start = p->in_end;
+	return PROTOCOL_WANT_INPUT;
+}
+
+enum protocol_want
+protocol_step(struct protocol *p)
+{
+	enum protocol_want want = PROTOCOL_WANT_NOTHING;
+
+	while (want == PROTOCOL_WANT_NOTHING) {
+		if (!p->noted) {
+			p->noted = true;
+			return PROTOCOL_WANT_NOTE;
+		}
+		if (p->reset) {
+			p->reset = false;
+			return PROTOCOL_WANT_RESET;
+		}
+		if (p->closing)
+			return PROTOCOL_WANT_CLOSE;
+		if (PROTOCOL_OUT_MAX - p->out_len < PROTOCOL_REPLY_MAX)
+			return PROTOCOL_WANT_OUTPUT;
+		switch (p->phase) {
+		case PHASE_COMMAND:
+			want = step_command(p);
+			break;
+		case PHASE_OVERLONG:
+			want = step_overlong(p);
+			break;
+		case PHASE_BODY:
+			want = step_body(p);
+			break;
+		case PHASE_OUTCOMES:
+			want = step_outcomes(p);
+			break;
+		case PHASE_MEMBERS:
+			want = ask(p, PROTOCOL_WANT_MEMBER);
+			break;
+		}
+	}
+	return want;
+}
+
+/* DATA or the first BDAT may go on, or not. */
+static void
+answer_open(struct protocol *p, enum verdict verdict)
+{
+	if (p->chunked) {
+		if (verdict != VERDICT_YES)
+			refuse(p, verdict_reply[verdict]);
+	} else if (verdict == VERDICT_YES) {
+		put(p, GO_AHEAD);
+		put(p, "\r\n");
+		p->phase = PHASE_BODY;
+	} else {
+		finish(p, READY);
+		(void)respond(p, verdict_reply[verdict]);
+	}
+}
+
+static void
+answer_commit(struct protocol *p, enum verdict verdict)
+{
+	if (verdict != VERDICT_YES) {
+		p->refusal = verdict_reply[verdict];
+		return;
+	}
+	p->messages++;
+	if (!p->settings->lmtp)
+		put_stored(p);
+}
+
+static void
+answer_verify(struct protocol *p, enum verdict verdict)
+{
+	char text[ADDRESS_PRINT_MAX + 1];
+
+	if (verdict != VERDICT_YES) {
+		(void)respond(p, verdict_reply[verdict]);
+		return;
+	}
+	address_print(&p->path, text);
+	put(p, "250 2.1.5 <");
+	put(p, text);
+	put(p, ">\r\n");
+}
+
+void
+protocol_answer(struct protocol *p, enum verdict verdict)
+{
+	enum protocol_want asked = p->asked;
+
+	p->asked = PROTOCOL_WANT_NOTHING;
+	switch (asked) {
+	case PROTOCOL_WANT_SENDER:
+		if (verdict == VERDICT_YES)
+			p->state = SENDER;
+		(void)respond(p, verdict == VERDICT_YES ? SENDER_OK :
+		    verdict_reply[verdict]);
+		break;
+	case PROTOCOL_WANT_RECIPIENT:
+		if (verdict == VERDICT_YES) {
+			p->state = RECIPIENT;
+			p->recipients++;
+		}
+		(void)respond(p, verdict == VERDICT_YES ? RECIPIENT_OK :
+		    verdict_reply[verdict]);
+		break;
+	case PROTOCOL_WANT_VERIFY:
+		answer_verify(p, verdict);
+		break;
+	case PROTOCOL_WANT_MEMBER:
+		if (verdict != VERDICT_YES) {
+			p->phase = PHASE_COMMAND;
+			(void)respond(p, verdict_reply[verdict]);
+		}
+		break;
+	case PROTOCOL_WANT_OPEN:
+		answer_open(p, verdict);
+		break;
+	case PROTOCOL_WANT_COMMIT:
+		answer_commit(p, verdict);
+		break;
+	case PROTOCOL_WANT_OUTCOME:
+		if (verdict == VERDICT_YES)
+			put_stored(p);
+		else
+			reply(p, verdict_reply[verdict]);
+		p->index++;
+		break;
+	default:
+		break;
+	}
+}
+
+void
+protocol_member(struct protocol *p, const char *text, size_t len, bool more)
+{
+	put(p, more ? "250-2.1.5 <" : "250 2.1.5 <");
+	put_text(p, text, len < ADDRESS_PRINT_MAX ? len : ADDRESS_PRINT_MAX);
+	put(p, ">\r\n");
+	p->index++;
+	if (!more)
+		p->phase = PHASE_COMMAND;
+}
+
+void
+protocol_init(struct protocol *p, const struct protocol_settings *settings,
+    bool early)
+{
+	/* All but the input: its pages stay untouched until they are used. */
+	memset(p, 0, offsetof(struct protocol, in));
+	p->settings = settings;
+	p->state = early ? REFUSED : START;
+	p->verb = "";
+	p->noted = true;
+	put(p, early ? "554 " : "220 ");
+	put(p, settings->hostname);
+	put(p, early ? " you spoke before this greeting (RFC 5321, 3.1)\r\n" :
+	    settings->lmtp ? " LMTP smtpd\r\n" : " ESMTP smtpd\r\n");
+}
+
+char *
+protocol_room(struct protocol *p, size_t *room)
+{
+	size_t ahead = p->in_end - p->in_start;
+
+	if (p->in_start > 0) {
+		memmove(p->in, p->in + p->in_start, ahead);
+		p->in_start = 0;
+		p->in_end = ahead;
+	}
+	*room = PROTOCOL_IN_MAX - p->in_end;
+	return p->in + p->in_end;
+}
+
+void
+protocol_add(struct protocol *p, size_t len)
+{
+	p->in_end += len;
+}
+
+void
+protocol_end(struct protocol *p, enum protocol_end why)
+{
+	const char *text = end_reply[why];
+
+	if (why == PROTOCOL_END_IDLE && p->refusal == BODY_BARE)
+		text = "421 4.4.2 waiting for <CR><LF>.<CR><LF>, but a line "
+		    "ended with LF alone";
+	if (text != NULL)
+		reply(p, text);
+	p->closing = p->reset = true;
+}
+
+bool
+protocol_in_body(const struct protocol *p)
+{
+	return p->phase == PHASE_BODY;
+}

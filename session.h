@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/* session.h - one session: the wiring between the language, the mailboxes, the
+ * store and the log.
+ *
+ * Answers what protocol_step() wants, but for input and output. Knows no
+ * descriptor of the client, no signal and no verb. */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <stdint.h>
+
+#include "lib/config.h"
+#include "lib/log.h"
+#include "lib/mailbox.h"
+#include "lib/peer.h"
+#include "protocol.h"
+#include "store.h"
+
+enum { SESSION_RECIPIENTS_MAX = 1023 };	/* octets of them in a record */
+
+/* Large, and meant to be static: its buffers cost memory only when used. */
+struct session {
+	struct protocol protocol;
+	struct protocol_settings settings;
+	struct mailboxes mailboxes;
+	struct store store;
+	const struct log *log;
+	const struct peer *peer;
+	const char *end;		/* how it ended, for the record */
+	struct address sender, recipient; /* the first of the transaction */
+	char recipients[SESSION_RECIPIENTS_MAX + 1];	/* all, printed */
+	struct mailbox_list found;
+	char *members;			/* of EXPN, each with a NUL */
+	size_t members_len, members_at;
+	int64_t started;		/* microseconds of CLOCK_REALTIME */
+	uint64_t octets;		/* of messages stored */
+	unsigned rejected;		/* replies 4yz and 5yz */
+};
+
+/* Where mail lives, from the settings: mailbox_open() and the rest. Returns 0,
+ * or -1 with errno. note and note_to as in struct mailboxes. */
+int session_mailboxes(struct mailboxes *mailboxes, const struct config *config,
+    void (*note)(void *, enum mailbox_note, const char *), void *note_to);
+
+/* Begin a session with a peer. config, log and peer outlive it. early: the
+ * client has spoken already. Returns 0, or -1 with errno. */
+int session_init(struct session *session, const struct config *config,
+    const struct log *log, const struct peer *peer, bool early);
+
+/* Do what protocol_step() wants; not for INPUT, OUTPUT and CLOSE. */
+void session_serve(struct session *session, enum protocol_want want);
+
+/* The session is over: its record, and everything freed. */
+void session_finish(struct session *session);
+
+#endif
