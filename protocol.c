@@ -1026,6 +1026,7 @@ dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 		verb_len++;
 	p->commands++;
 	p->verb = "";
+	p->path.kind = ADDRESS_NULL; /* a record must not name an old one */
 	p->command = find_verb(p, line, verb_len);
 	if (p->command == NULL && p->state != REFUSED)
 		return respond(p, size > PROTOCOL_COMMAND_MAX ? LINE_LONG :
