@@ -48,6 +48,12 @@ verbs() {
 	talk HELP "$@" | sed -n 's/^214-.*commands: //p' | tr ' ' '\n'
 }
 
+# The here-document of a file, without its indentation: here FILE INDENT
+here() {
+	sed -n "s/^$2//; /smtpd .*<<END\$/,/^END\$/p" "$1" |
+		sed '1d; $d; s/^\\&//'
+}
+
 @test "every setting, and no other, is in smtpd.conf(5)" {
 	same settings "$(settings | cut -d' ' -f1)" \
 		"$(section smtpd.conf.5 SETTINGS |
@@ -156,22 +162,23 @@ verbs() {
 }
 
 @test "the pages refer to pages of ours that exist" {
-	local name number
+	local page
 
-	while read -r name number _; do
-		[ -e "$MAN/$name.$number" ] ||
-			{ echo "no $name($number)"; return 1; }
-	done < <(sed -n 's/^\.Xr \(smtpd[a-z.-]* [0-9]\).*/\1/p' "$MAN"/*.[58])
+	while read -r page; do
+		[ -e "$MAN/$page" ] || { echo "no $page"; return 1; }
+	done < <(sed -n 's/^\.Xr \(smtpd[a-z.-]*\) \([0-9]\).*/\1.\2/p' "$MAN"/*.[58])
 }
 
-@test "the sessions in the manual deliver" {
+@test "the sessions in smtpd(8) and in README.md deliver" {
 	local session
 
-	session=$(awk '/^\$ smtpd .*<<END/ { on = 1; next } /^END$/ { on = 0 }
-		on' "$MAN/smtpd.8" | sed 's/^\\&//')
-	[ -n "$session" ]
+	mkdir "$DOMAINS/example.org/me"
+	session=$(here "$MAN/smtpd.8" '')
 	smtpd <<<"$session" | grep '^250 2.0.0 stored, id='
 	[ "$(messages example.org/alice | wc -l)" -eq 1 ]
+	session=$(here "$ROOT/README.md" '    ')
+	smtpd <<<"$session" | grep '^250 2.0.0 stored, id='
+	[ "$(messages example.org/me | wc -l)" -eq 1 ]
 }
 
 @test "every source file is in the map of CONTRIBUTING.md" {
@@ -183,4 +190,12 @@ verbs() {
 		grep -Eq "^ *${file#lib/}(\.c)?  " CONTRIBUTING.md ||
 			{ echo "$file is not in the map"; return 1; }
 	done
+}
+
+@test "the arrows of CONTRIBUTING.md are those of the source" {
+	cd "$ROOT"
+	same arrows "$(grep -H '^#include "' ./*.[ch] lib/*.[ch] |
+		sed 's|^\([a-z.]*/\)||; s|lib/||; s/\.[ch]:#include "/ /; s/\.h"$//' |
+		awk '$1 != $2')" "$(sed -n 's/^\([a-z]*\)  *-> /\1,/p' CONTRIBUTING.md |
+		awk -F', *' '{ for (i = 2; i <= NF; i++) print $1, $i }')"
 }
