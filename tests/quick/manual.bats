@@ -199,3 +199,13 @@ here() {
 		awk '$1 != $2')" "$(sed -n 's/^\([a-z]*\)  *-> /\1,/p' CONTRIBUTING.md |
 		awk -F', *' '{ for (i = 2; i <= NF; i++) print $1, $i }')"
 }
+
+@test "README.md says what each package of the tests is for" {
+	local package
+
+	cd "$ROOT"
+	while read -r package; do
+		grep -q "^|\(.*[ ,;]\)\{0,1\}${package}[ ,;].*|.*|$" README.md ||
+			{ echo "$package is not in README.md"; return 1; }
+	done < <(sed -n 's/^# packages: *//p' tests/*/*.bats | tr -s ' ' '\n')
+}
