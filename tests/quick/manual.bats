@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # The manual pages say what the program does: the same settings, verbs, log
 # fields and so on, no more and no fewer.
 # packages: mandoc
