@@ -168,22 +168,28 @@ respond(struct protocol *p, const char *text)
 	return PROTOCOL_WANT_NOTHING;
 }
 
+static void
+put_usage(struct protocol *p, const struct protocol_verb *verb)
+{
+	put(p, verb->name);
+	if (verb->usage != NULL) {
+		put(p, " ");
+		put(p, verb->usage);
+	}
+}
+
+/* The arguments are wrong: say what they are. */
 static enum protocol_want
 respond_usage(struct protocol *p)
 {
-	if (p->errors++ >= p->settings->errors_max) {
-		hang_up(p, ERRORS_FULL);
-		return PROTOCOL_WANT_NOTHING;
+	size_t before = p->out_len;
+
+	(void)respond(p, ARGUMENTS);
+	if (!p->closing) {
+		p->out_len = before + sizeof(ARGUMENTS) - 1;
+		put_usage(p, p->command);
+		put(p, "\r\n");
 	}
-	put(p, ARGUMENTS);
-	put(p, p->command->name);
-	if (p->command->usage != NULL) {
-		put(p, p->command->usage[0] == ':' ? "" : " ");
-		put(p, p->command->usage + (p->command->usage[0] == ':'));
-	}
-	put(p, "\r\n");
-	p->rejected = ARGUMENTS;
-	p->noted = false;
 	return PROTOCOL_WANT_NOTHING;
 }
 
@@ -987,9 +993,7 @@ on_help(struct protocol *p, const char *args, size_t len)
 		if (verb == NULL || !has_help(p, verb))
 			return respond(p, NO_TOPIC);
 		put(p, "214 2.0.0 ");
-		put(p, verb->name);
-		put(p, verb->usage == NULL ? "" : " ");
-		put(p, verb->usage == NULL ? "" : verb->usage);
+		put_usage(p, verb);
 		put(p, "\r\n");
 		return PROTOCOL_WANT_NOTHING;
 	}
@@ -1190,6 +1194,10 @@ answer_verify(struct protocol *p, enum verdict verdict)
 	address_print(&p->path, text);
 	put(p, "250 2.1.5 <");
 	put(p, text);
+	if (p->path.domain_len == 0) {
+		put(p, "@");
+		put(p, p->settings->hostname);
+	}
 	put(p, ">\r\n");
 }
 

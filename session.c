@@ -313,7 +313,7 @@ session_mailboxes(struct mailboxes *mailboxes, const struct config *config,
 
 int
 session_init(struct session *session, const struct config *config,
-    const struct log *log, const struct peer *peer, bool early)
+    struct log *log, const struct peer *peer, bool early)
 {
 	bool accept = config->bare_newline == CONFIG_NEWLINE_ACCEPT ||
 	    (config->bare_newline == CONFIG_NEWLINE_AUTO &&

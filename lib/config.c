@@ -453,8 +453,7 @@ config_load(struct config *config, struct config_call *call, int argc,
 	    &profile);
 	if (file != NULL)
 		(void)snprintf(call->file, sizeof(call->file), "%s", file);
-	if (problems == 0 && (call->action != CONFIG_HELP &&
-	    call->action != CONFIG_VERSION)) {
+	if (call->action != CONFIG_HELP && call->action != CONFIG_VERSION) {
 		problems += read_file(config, call, file != NULL, profile);
 		problems += read_options(config, call, argc, argv, false,
 		    &file, &profile);

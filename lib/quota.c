@@ -266,16 +266,35 @@ read_file(int maildir_fd, struct quota *out, size_t *len, struct stat *st)
 	return 0;
 }
 
+/* As quota_load(), with *len and *st of the file, where there is one. */
+static int
+load(int maildir_fd, struct quota *out, size_t *len, struct stat *st)
+{
+	if (read_file(maildir_fd, out, len, st) == 0)
+		return 0;
+	*out = (struct quota){0};
+	return errno == ENOENT ? 0 : -1;
+}
+
+int
+quota_load(int maildir_fd, struct quota *out)
+{
+	struct stat st;
+	size_t len;
+
+	return load(maildir_fd, out, &len, &st);
+}
+
 int
 quota_read(int maildir_fd, struct quota *out)
 {
 	struct stat st;
 	size_t len;
 
-	if (read_file(maildir_fd, out, &len, &st) < 0) {
-		*out = (struct quota){0};
-		return errno == ENOENT ? 0 : -1;
-	}
+	if (load(maildir_fd, out, &len, &st) < 0)
+		return -1;
+	if (!out->limited)
+		return 0;
 	if (len < QUOTA_FILE_MAX && (quota_fits(out, 0) ||
 	    time(NULL) - st.st_mtime < QUOTA_AGE))
 		return 0;

@@ -29,10 +29,13 @@ bool quota_parse(const char *text, size_t len, struct quota *out);
 /* Whether one more message of that many octets fits. */
 bool quota_fits(const struct quota *quota, uint64_t octets);
 
-/* Read the quota of the mailbox whose directory is maildir_fd. Where the file
+/* Read the quota of the mailbox whose directory is maildir_fd, as the file has
+ * it. Returns 0, or -1 with errno (EINVAL: the file is not a maildirsize). */
+int quota_load(int maildir_fd, struct quota *out);
+
+/* The same, and where the file
  * is long, or says full and is older than QUOTA_AGE, the messages are counted
- * and the file is made anew. Returns 0, or -1 with errno (EINVAL: the file is
- * not a maildirsize). */
+ * and the file is made anew. */
 int quota_read(int maildir_fd, struct quota *out);
 
 /* Count a message of that many octets into maildirsize, where there is one.
