@@ -733,6 +733,7 @@ on_mail(struct protocol *p, const char *args, size_t len)
 	if (status != ADDRESS_OK)
 		return respond(p, status == ADDRESS_TOO_LONG ? SENDER_LONG :
 		    SENDER_SYNTAX);
+	p->has_path = true;
 	p->size = 0;
 	p->body_type = PROTOCOL_BODY_7BIT;
 	p->utf8 = false;
@@ -761,6 +762,7 @@ on_rcpt(struct protocol *p, const char *args, size_t len)
 	if (status != ADDRESS_OK)
 		return respond(p, status == ADDRESS_TOO_LONG ? RECIPIENT_LONG :
 		    RECIPIENT_SYNTAX);
+	p->has_path = true;
 	problem = run_parameters(p, rcpt_parameters, args + used, len - used);
 	if (problem != NULL)
 		return respond(p, problem);
@@ -849,6 +851,7 @@ parse_who(struct protocol *p, const char *args, size_t len)
 	    address_parse_mailbox(args, len, &p->path);
 	if (status != ADDRESS_OK || used != len)
 		return RECIPIENT_SYNTAX;
+	p->has_path = true;
 	return p->path.utf8 && !utf8 ? RECIPIENT_UTF8 : NULL;
 }
 
@@ -1030,6 +1033,7 @@ dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 		verb_len++;
 	p->commands++;
 	p->verb = "";
+	p->has_path = false;
 	p->command = find_verb(p, line, verb_len);
 	if (p->command == NULL && p->state != REFUSED)
 		return respond(p, size > PROTOCOL_COMMAND_MAX ? LINE_LONG :

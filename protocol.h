@@ -96,6 +96,7 @@ struct protocol {
 	bool extended;		/* EHLO or LHLO, not HELO */
 	bool utf8;		/* SMTPUTF8 in this transaction */
 	bool newline;		/* this transaction's lines end in LF alone */
+	bool has_path;		/* the last command had a path: .path */
 	bool quit;		/* the client said goodbye */
 	const char *verb;	/* of the last command, upper case, "" if none */
 	const char *rejected;	/* of WANT_NOTE: text of a 4yz or 5yz reply */

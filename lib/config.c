@@ -477,7 +477,7 @@ void
 config_help(FILE *out)
 {
 	struct config config;
-	struct config_call call;
+	struct config_call call = {0};
 
 	set_defaults(&config, &call);
 	(void)fprintf(out,
