@@ -136,7 +136,7 @@ check_maildir(struct check *check, int domain_fd, const char *domain,
 			    domain, name, names[i], (unsigned long)geteuid(),
 			    strerror(errno));
 	}
-	if (quota_read(fd, &quota) < 0)
+	if (quota_read(fd, 0, &quota) < 0)
 		complain(check, "%s/%s/maildirsize: %s", domain, name,
 		    errno == EINVAL ? "not a Maildir++ quota" :
 		    strerror(errno));
