@@ -329,17 +329,18 @@ create_file(struct store *store, const struct mailbox_target *target,
 	return create_named(store, target, file);
 }
 
-/* Close it; a name left in tmp/ goes. */
+/* Close it; a name left in tmp/ goes. In this order: the name of an open file
+ * would leave another one behind for a while on NFS and FUSE. */
 static void
 drop_file(struct store_file *file)
 {
+	if (file->fd >= 0)
+		close(file->fd);
 	if (file->tmp_fd >= 0) {
 		if (file->name[0] != '\0')
 			(void)unlinkat(file->tmp_fd, file->name, 0);
 		close(file->tmp_fd);
 	}
-	if (file->fd >= 0)
-		close(file->fd);
 	*file = (struct store_file){ .fd = -1, .tmp_fd = -1 };
 }
 
