@@ -74,6 +74,8 @@ catch_signals(void)
 	(void)sigaction(SIGTERM, &on, NULL);
 	on.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &on, NULL);
+	/* A file size limit is an error of write(2), for the client to hear. */
+	(void)sigaction(SIGXFSZ, &on, NULL);
 }
 
 static time_t

@@ -42,7 +42,8 @@ enum entry {
 	ENTRY_NONE,
 	ENTRY_DIRECTORY,
 	ENTRY_FILE,
-	ENTRY_ERROR,
+	ENTRY_ERROR,			/* only the operator can mend it */
+	ENTRY_LATER,			/* descriptors, memory, a disk: later */
 };
 
 __attribute__((format(printf, 3, 4))) static void
@@ -86,6 +87,9 @@ look(const struct mailboxes *in, const char *path, struct stat *st)
 		return ENTRY_NONE;
 	}
 	if (fd < 0 || fstat(fd, st) < 0) {
+		if (errno != EXDEV && errno != ELOOP && errno != EACCES &&
+		    errno != EPERM)
+			entry = ENTRY_LATER;
 		note(in, MAILBOX_PROBLEM, "%s: %s%s", path, strerror(errno),
 		    errno == EXDEV ? " (a link must be relative and stay in "
 		    "the domains directory)" : "");
@@ -389,6 +393,8 @@ find_name(struct search *search, const char *directory, const char *name,
 		return VERDICT_UNKNOWN_USER;
 	case ENTRY_ERROR:
 		return VERDICT_MISCONFIGURED;
+	case ENTRY_LATER:
+		return VERDICT_LATER;
 	case ENTRY_FILE:
 		return find_alias(search, directory, path, &st, chain);
 	case ENTRY_DIRECTORY:
@@ -553,14 +559,16 @@ find_domain(struct search *search, const struct address *address,
 	if (verdict != VERDICT_UNKNOWN_USER)
 		return verdict;
 	entry = look(search->in, domain, &st);
-	if (entry == ENTRY_ERROR)
-		return VERDICT_MISCONFIGURED;
-	if (entry != ENTRY_DIRECTORY) {
+	if (entry == ENTRY_NONE || entry == ENTRY_FILE) {
 		verdict = find_in(search, any, address, chain);
 		if (verdict != VERDICT_UNKNOWN_USER)
 			return verdict;
 		entry = look(search->in, any, &st);
 	}
+	if (entry == ENTRY_ERROR)
+		return VERDICT_MISCONFIGURED;
+	if (entry == ENTRY_LATER)
+		return VERDICT_LATER;
 	if (entry != ENTRY_DIRECTORY)
 		return is_populated(search->in) ? VERDICT_RELAY_DENIED :
 		    VERDICT_LATER;

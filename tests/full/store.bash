@@ -1,0 +1,44 @@
+# What the tests of the store share. Use after: load ../helpers
+# shellcheck shell=bash
+
+# session RECIPIENT...: a message to each of them, as a client on a pipe says
+# it. BODY is its body.
+session() {
+	local recipient
+	printf 'EHLO client.example\nMAIL FROM:<carol@client.example>\n'
+	for recipient; do
+		printf 'RCPT TO:<%s>\n' "$recipient"
+	done
+	printf 'DATA\nSubject: a test\n\n%s\n.\nQUIT\n' "${BODY:-hello}"
+}
+
+# What stands in any tmp/ of the tree, a name a line.
+leftovers() {
+	(cd "$DOMAINS" && find . -path '*/tmp/*' | LC_ALL=C sort)
+}
+
+# The messages in all mailboxes.
+delivered() {
+	(cd "$DOMAINS" && find . -path '*/new/*' -type f | LC_ALL=C sort)
+}
+
+maildirs() {
+	local name
+	for name; do
+		mkdir -p "$DOMAINS/example.org/$name"/{cur,new,tmp}
+	done
+}
+
+# Mounts are undone by unmount, in teardown.
+MOUNTED=()
+mounted() {
+	MOUNTED+=("$1")
+}
+
+unmount() {
+	local i
+	for ((i = ${#MOUNTED[@]} - 1; i >= 0; i--)); do
+		umount "${MOUNTED[i]}" || umount -l "${MOUNTED[i]}"
+	done
+	MOUNTED=()
+}
