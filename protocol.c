@@ -247,6 +247,15 @@ refuse(struct protocol *p, const char *text)
 		p->refusal = text;
 }
 
+/* Refuse, but not before the octets that come first were looked at: which of
+ * two faults is told must not depend on how they came in packets. */
+static void
+refuse_next(struct protocol *p, const char *text)
+{
+	if (p->refusal == NULL)
+		p->pending = text;
+}
+
 /* Within a line: go to its end, or to the end of in. Only CR LF ends a line:
  * a bare CR or LF is refused, and what follows it is not the start of a line,
  * so that no "." there ends the message (CVE-2023-51764 to -51766). */
@@ -264,26 +273,25 @@ scan_line(struct protocol *p, const char *in, size_t len)
 	}
 	if (lf == NULL)
 		return len;
-	if (p->settings->bare_newline) {
+	if (p->settings->bare_newline)
 		p->line = LINE_START;
-	} else {
-		refuse(p, BODY_BARE);
-		p->line = LINE_TEXT;
-	}
-	return text + 1;
+	else
+		refuse_next(p, BODY_BARE);
+	/* The one that is refused is taken after it was. */
+	return p->pending == NULL ? text + 1 : text;
 }
 
 /* Take octets of in[0..len) and set .slice to those that belong to the
  * message, without the dot that stuffed a line (RFC 5321, 4.5.2). Stops early
- * where a dot is left out and at the end of the message. Returns how many
- * octets were taken. */
+ * where a dot is left out, before a fault and at the end of the message.
+ * Returns how many octets were taken. */
 static size_t
 unstuff(struct protocol *p, const char *in, size_t len)
 {
 	size_t at = 0, start = 0;
 
 	p->slice = in;
-	while (at < len && p->line != LINE_END) {
+	while (at < len && p->line != LINE_END && p->pending == NULL) {
 		switch (p->line) {
 		case LINE_START:
 			if (in[at] != '.' || p->chunked) {
@@ -306,7 +314,7 @@ unstuff(struct protocol *p, const char *in, size_t len)
 			if (in[at] == '\n')
 				at++;
 			else
-				refuse(p, BODY_BARE);
+				refuse_next(p, BODY_BARE);
 			break;
 		case LINE_DOT:
 			if (in[at] == '\r') {
@@ -330,7 +338,7 @@ unstuff(struct protocol *p, const char *in, size_t len)
 			/* Not the end: the withheld CR is text after all. */
 			p->line = LINE_TEXT;
 			if (!p->settings->bare_newline)
-				refuse(p, BODY_BARE);
+				refuse_next(p, BODY_BARE);
 			p->slice = "\r";
 			p->slice_len = 1;
 			return at;
@@ -436,6 +444,7 @@ static void
 begin_body(struct protocol *p, bool chunked)
 {
 	p->chunked = chunked;
+	p->pending = NULL;
 	p->line = LINE_START;
 	p->header = HEADER_NAME;
 	p->field_len = p->held = p->slice_len = 0;
@@ -458,6 +467,7 @@ take_body(struct protocol *p)
 {
 	const char *in = p->in + p->in_start;
 	size_t len = body_ahead(p);
+	uint64_t max = p->settings->size_max;
 
 	if (p->chunked && (p->settings->bare_newline || p->refusal != NULL ||
 	    p->body_type == PROTOCOL_BODY_BINARYMIME)) {
@@ -470,8 +480,10 @@ take_body(struct protocol *p)
 	if (p->chunked)
 		p->chunk -= len;
 	p->octets += p->slice_len;
-	if (p->settings->size_max > 0 && p->octets > p->settings->size_max)
-		refuse(p, TOO_BIG);
+	if (max > 0 && p->octets > max && p->refusal == NULL) {
+		p->slice_len -= (size_t)(p->octets - max);
+		refuse_next(p, TOO_BIG);
+	}
 }
 
 /* A chunk that is not the last was taken, or refused. */
@@ -520,6 +532,10 @@ step_body(struct protocol *p)
 			return PROTOCOL_WANT_APPEND;
 	}
 	p->slice_len = 0;
+	if (p->pending != NULL) {
+		refuse(p, p->pending);
+		p->pending = NULL;
+	}
 	if (p->chunked ? p->chunk == 0 : p->line == LINE_END)
 		return end_body(p);
 	if (body_ahead(p) == 0)
