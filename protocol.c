@@ -1209,12 +1209,27 @@ answer_verify(struct protocol *p, enum verdict verdict)
 	put(p, ">\r\n");
 }
 
+/* Whether a verdict answers what was asked: "not listed" is a 2yz, which to
+ * RCPT or a message would promise what nobody does. */
+static bool
+has_meaning(enum protocol_want asked, enum verdict verdict)
+{
+	bool lists = asked == PROTOCOL_WANT_VERIFY ||
+	    asked == PROTOCOL_WANT_MEMBER;
+
+	if (verdict == VERDICT_YES)
+		return asked != PROTOCOL_WANT_MEMBER;
+	return verdict != VERDICT_NOT_LISTED || lists;
+}
+
 void
 protocol_answer(struct protocol *p, enum verdict verdict)
 {
 	enum protocol_want asked = p->asked;
 
 	p->asked = PROTOCOL_WANT_NOTHING;
+	if (!has_meaning(asked, verdict))
+		verdict = VERDICT_LATER;
 	switch (asked) {
 	case PROTOCOL_WANT_SENDER:
 		if (verdict == VERDICT_YES)
@@ -1234,10 +1249,8 @@ protocol_answer(struct protocol *p, enum verdict verdict)
 		answer_verify(p, verdict);
 		break;
 	case PROTOCOL_WANT_MEMBER:
-		if (verdict != VERDICT_YES) {
-			p->phase = PHASE_COMMAND;
-			(void)respond(p, verdict_reply[verdict]);
-		}
+		p->phase = PHASE_COMMAND;
+		(void)respond(p, verdict_reply[verdict]);
 		break;
 	case PROTOCOL_WANT_OPEN:
 		answer_open(p, verdict);
