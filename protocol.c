@@ -106,6 +106,8 @@ enum {				/* verb flags */
 	SMTP_ONLY = 2,
 	LMTP_ONLY = 4,
 	FOREIGN = 8,		/* another protocol's: hang up */
+	FRAMES = 16,		/* it says how many octets follow that are no
+				 * commands: hang up where it is not clear */
 };
 
 /* --- saying things --- */
@@ -900,14 +902,6 @@ on_quit(struct protocol *p, const char *args, size_t len)
 	return PROTOCOL_WANT_NOTHING;
 }
 
-static enum protocol_want
-on_foreign(struct protocol *p, const char *args, size_t len)
-{
-	(void)args, (void)len;
-	hang_up(p, NOT_SMTP);
-	return PROTOCOL_WANT_NOTHING;
-}
-
 /* --- the verb table: what is understood, when, and with what --- */
 
 enum {				/* how extensions lengthen MAIL */
@@ -931,7 +925,8 @@ static const struct protocol_verb verbs[] = {
 	{ "RCPT", "TO:<forward-path>", on_rcpt, SENDER | RECIPIENT,
 	    NEEDS_ARGUMENTS, LINE },
 	{ "DATA", NULL, on_data, SENDER | RECIPIENT, 0, LINE },
-	{ "BDAT", "octets [LAST]", on_bdat, SERVED, NEEDS_ARGUMENTS, LINE },
+	{ "BDAT", "octets [LAST]", on_bdat, SERVED, NEEDS_ARGUMENTS | FRAMES,
+	    LINE },
 	{ "RSET", NULL, on_rset, SERVED, 0, LINE },
 	{ "NOOP", "[text]", on_noop, SERVED, 0, LINE },
 	{ "VRFY", "address [SMTPUTF8]", on_vrfy, SERVED, NEEDS_ARGUMENTS,
@@ -951,14 +946,14 @@ static const struct protocol_verb verbs[] = {
 	{ "SAML", "", NULL, SERVED, 0, LINE },
 
 	/* A web page may make a browser talk to us: not one line further. */
-	{ "GET", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "POST", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "PUT", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "HEAD", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "CONNECT", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "OPTIONS", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "DELETE", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "PRI", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "GET", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "POST", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "PUT", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "HEAD", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "CONNECT", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "OPTIONS", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "DELETE", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "PRI", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
@@ -973,8 +968,15 @@ static bool
 has_help(const struct protocol *p, const struct protocol_verb *verb)
 {
 	return is_spoken(p, verb) && verb->run != NULL &&
-	    !(verb->flags & FOREIGN) &&
 	    (verb->run != on_expn || p->settings->expn);
+}
+
+static size_t
+word_len(const char *line, size_t len)
+{
+	const char *space = memchr(line, ' ', len);
+
+	return space == NULL ? len : (size_t)(space - line);
 }
 
 static const struct protocol_verb *
@@ -1030,16 +1032,28 @@ has_control(const char *text, size_t len)
 	return false;
 }
 
+/* A line that is wrong as a line, whatever its verb. What follows one that
+ * cannot be understood is not looked at if it may be no command. */
+static enum protocol_want
+refuse_line(struct protocol *p, const char *text)
+{
+	unsigned flags = p->command->flags;
+
+	if (!(flags & (FOREIGN | FRAMES)))
+		return respond(p, text);
+	hang_up(p, flags & FOREIGN ? NOT_SMTP : text);
+	return PROTOCOL_WANT_NOTHING;
+}
+
 /* A command line without its end. size counts that end. */
 static enum protocol_want
 dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 {
-	size_t verb_len = 0;
+	size_t verb_len;
 
 	while (len > 0 && line[len - 1] == ' ')
 		len--;
-	while (verb_len < len && line[verb_len] != ' ')
-		verb_len++;
+	verb_len = word_len(line, len);
 	p->commands++;
 	p->verb = "";
 	p->command = find_verb(p, line, verb_len);
@@ -1049,10 +1063,10 @@ dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 	if (p->command == NULL || !(p->command->states & (unsigned)p->state))
 		return respond(p, sequence_error(p));
 	p->verb = p->command->name;
-	if (size > p->command->line_max)
-		return respond(p, LINE_LONG);
+	if (size > p->command->line_max || p->command->flags & FOREIGN)
+		return refuse_line(p, LINE_LONG);
 	if (has_control(line, len))
-		return respond(p, CONTROL);
+		return refuse_line(p, CONTROL);
 	if (p->command->run == NULL)
 		return respond(p, NOT_IMPLEMENTED);
 	while (verb_len < len && line[verb_len] == ' ')
@@ -1077,6 +1091,7 @@ step_command(struct protocol *p)
 	if (((unsigned char)line[0] < ' ' || (unsigned char)line[0] > '~') &&
 	    line[0] != '\r' && line[0] != '\n') {
 		/* A TLS hello, a screen reader's escape: not SMTP. */
+		p->verb = "";
 		hang_up(p, NOT_SMTP);
 		return PROTOCOL_WANT_NOTHING;
 	}
@@ -1085,6 +1100,11 @@ step_command(struct protocol *p)
 	if (lf == NULL) {
 		if (ahead < PROTOCOL_LINE_MAX)
 			return PROTOCOL_WANT_INPUT;
+		p->verb = "";
+		p->command = find_verb(p, line, word_len(line, len));
+		if (p->command != NULL &&
+		    p->command->flags & (FOREIGN | FRAMES))
+			return refuse_line(p, LINE_LONG);
 		p->phase = PHASE_OVERLONG;
 		p->skipped = 0;
 		return PROTOCOL_WANT_NOTHING;
@@ -1097,6 +1117,7 @@ step_command(struct protocol *p)
 		len--;
 	else if (!p->settings->bare_newline) {
 		/* Two readers may differ on where this line ends: smuggling. */
+		p->verb = "";
 		hang_up(p, LINE_BARE);
 		return PROTOCOL_WANT_NOTHING;
 	}
@@ -1114,7 +1135,6 @@ step_overlong(struct protocol *p)
 	if (lf != NULL) {
 		p->in_start += (size_t)(lf - in) + 1;
 		p->phase = PHASE_COMMAND;
-		p->verb = "";
 		return respond(p, LINE_LONG);
 	}
 	if (ahead >= len) {
