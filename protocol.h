@@ -116,6 +116,7 @@ struct protocol {
 	enum protocol_want asked;
 	const struct protocol_verb *command;
 	const char *refusal;	/* why the message will not be accepted */
+	const char *pending;	/* the same, once .slice was looked at */
 	bool noted, reset, closing, chunked, last, dropping;
 	uint64_t chunk;		/* octets of the BDAT chunk still to come */
 	size_t skipped;		/* octets of an overlong line */
