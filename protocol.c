@@ -1026,6 +1026,7 @@ dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 		verb_len++;
 	p->commands++;
 	p->verb = "";
+	p->path.kind = ADDRESS_NULL;
 	p->command = find_verb(p, line, verb_len);
 	if (p->command == NULL && p->state != REFUSED)
 		return respond(p, size > PROTOCOL_COMMAND_MAX ? LINE_LONG :
@@ -1099,6 +1100,7 @@ step_overlong(struct protocol *p)
 		p->in_start += (size_t)(lf - in) + 1;
 		p->phase = PHASE_COMMAND;
 		p->verb = "";
+		p->path.kind = ADDRESS_NULL;
 		return respond(p, LINE_LONG);
 	}
 	if (ahead >= len) {
