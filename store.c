@@ -74,7 +74,7 @@ store_room(struct store *store, uint64_t size)
 		return VERDICT_YES;
 	if (fstatvfs(store->root_fd, &fs) < 0)
 		return failed(store, "statvfs", "domains directory");
-	if ((size + fs.f_frsize - 1) / fs.f_frsize <= fs.f_bavail)
+	if (size / fs.f_frsize < fs.f_bavail)
 		return VERDICT_YES;
 	errno = ENOSPC;
 	return failed(store, "SIZE", "domains directory");
