@@ -1039,6 +1039,14 @@ has_control(const char *text, size_t len)
 	return false;
 }
 
+/* The last command is past: a record must not name it, nor its path. */
+static void
+forget_command(struct protocol *p)
+{
+	p->verb = "";
+	p->has_path = false;
+}
+
 /* A line that is wrong as a line, whatever its verb. What follows one that
  * cannot be understood is not looked at if it may be no command. */
 static enum protocol_want
@@ -1062,8 +1070,7 @@ dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 		len--;
 	verb_len = word_len(line, len);
 	p->commands++;
-	p->verb = "";
-	p->has_path = false;
+	forget_command(p);
 	p->command = find_verb(p, line, verb_len);
 	if (p->command == NULL && p->state != REFUSED)
 		return respond(p, size > PROTOCOL_COMMAND_MAX ? LINE_LONG :
@@ -1099,7 +1106,7 @@ step_command(struct protocol *p)
 	if (((unsigned char)line[0] < ' ' || (unsigned char)line[0] > '~') &&
 	    line[0] != '\r' && line[0] != '\n') {
 		/* A TLS hello, a screen reader's escape: not SMTP. */
-		p->verb = "";
+		forget_command(p);
 		hang_up(p, NOT_SMTP);
 		return PROTOCOL_WANT_NOTHING;
 	}
@@ -1108,7 +1115,7 @@ step_command(struct protocol *p)
 	if (lf == NULL) {
 		if (ahead < PROTOCOL_LINE_MAX)
 			return PROTOCOL_WANT_INPUT;
-		p->verb = "";
+		forget_command(p);
 		p->command = find_verb(p, line, word_len(line, len));
 		if (p->command != NULL &&
 		    p->command->flags & (FOREIGN | FRAMES))
@@ -1125,7 +1132,7 @@ step_command(struct protocol *p)
 		len--;
 	else if (!p->settings->bare_newline) {
 		/* Two readers may differ on where this line ends: smuggling. */
-		p->verb = "";
+		forget_command(p);
 		hang_up(p, LINE_BARE);
 		return PROTOCOL_WANT_NOTHING;
 	}
