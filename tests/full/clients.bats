@@ -80,7 +80,7 @@ arrived_from_swaks() {
 # The text that a client encoded as it liked is the text that it was given.
 arrived_decoded() {
 	local file
-	file=$(the_message "${1:-example.org/alice}")
+	file=$(the_message example.org/alice)
 	python3 - "$file" <<-'END' | cmp - "$BODY"
 		import email, sys
 		message = email.message_from_bytes(open(sys.argv[1], 'rb').read())

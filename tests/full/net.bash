@@ -7,8 +7,7 @@ export BATS_NO_PARALLELIZE_WITHIN_FILE=true
 # The tree of the whole file instead of one for each test; LOG takes the
 # records of smtpd.
 file_tree() {
-	local BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
-	tree
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR tree
 	export LOG=$BATS_FILE_TMPDIR/log
 	: >"$LOG"
 }
