@@ -21,6 +21,8 @@ setup_file() {
 	chmod 755 "$TREE"
 	local user
 	for user in "$SERVER" "$ALICE" "$BOB"; do
+		# Left over where a run was cut off.
+		userdel "$user" 2>/dev/null || true
 		useradd --system --user-group --no-create-home \
 			--home-dir "$TREE/$user" "$user"
 		install -d -o "$user" -g "$user" -m 700 "$TREE/$user"
