@@ -74,3 +74,19 @@ hang_up() {
 	exec {SAY}>&- {HEAR}<&-
 	wait "$CLIENT_PROCESS" || true
 }
+
+# show [OPTION...]: put a file system without unnamed files over DOMAINS.
+show() {
+	root_only
+	need fusermount3 pkg-config
+	pkg-config --exists fuse3 || cannot "needs libfuse3-dev"
+	[ -e /dev/fuse ] || cannot "needs /dev/fuse"
+	local program=$BATS_FILE_TMPDIR/passthrough flags
+	read -ra flags < <(pkg-config --cflags --libs fuse3)
+	[ -x "$program" ] || "${CC:-gcc}" -D_GNU_SOURCE -O -o "$program" \
+		"$ROOT/tests/full/passthrough.c" "${flags[@]}"
+	mv "$DOMAINS" "$DOMAINS.real"
+	mkdir "$DOMAINS"
+	"$program" "$@" "$DOMAINS.real" "$DOMAINS"
+	mounted "$DOMAINS"
+}
