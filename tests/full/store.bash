@@ -42,3 +42,51 @@ unmount() {
 	done
 	MOUNTED=()
 }
+
+# converse COMMAND...: start a session that is talked to with say; REPLY_LAST
+# is the last line of the last reply.
+converse() {
+	coproc CLIENT { "$@" 2>"$BATS_TEST_TMPDIR/log" 3>&- 4>&-; }
+	# bash closes its own descriptors as soon as the session is over.
+	exec {HEAR}<&"${CLIENT[0]}" {SAY}>&"${CLIENT[1]}"
+	CLIENT_PROCESS=$CLIENT_PID
+	eval "exec ${CLIENT[0]}<&- ${CLIENT[1]}>&-"
+	hear
+}
+
+hear() {
+	REPLY_LAST='no reply'
+	while IFS= read -r REPLY_LAST <&"$HEAR"; do
+		REPLY_LAST=${REPLY_LAST%$'\r'}
+		echo "S: $REPLY_LAST"
+		[[ $REPLY_LAST = ???-* ]] || break
+	done
+}
+
+say() {
+	echo "C: ${1:0:200}"
+	printf '%s\n' "$1" >&"$SAY"
+	hear
+}
+
+# The client hangs up; done when the server is.
+hang_up() {
+	exec {SAY}>&- {HEAR}<&-
+	wait "$CLIENT_PROCESS" || true
+}
+
+# show [OPTION...]: put a file system without unnamed files over DOMAINS.
+show() {
+	root_only
+	need fusermount3 pkg-config
+	pkg-config --exists fuse3 || cannot "needs libfuse3-dev"
+	[ -e /dev/fuse ] || cannot "needs /dev/fuse"
+	local program=$BATS_FILE_TMPDIR/passthrough flags
+	read -ra flags < <(pkg-config --cflags --libs fuse3)
+	[ -x "$program" ] || "${CC:-gcc}" -D_GNU_SOURCE -O -o "$program" \
+		"$ROOT/tests/full/passthrough.c" "${flags[@]}"
+	mv "$DOMAINS" "$DOMAINS.real"
+	mkdir "$DOMAINS"
+	"$program" "$@" "$DOMAINS.real" "$DOMAINS"
+	mounted "$DOMAINS"
+}

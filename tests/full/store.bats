@@ -168,22 +168,6 @@ all_have_it() {
 	[ ! -e "$DOMAINS/example.org/bob" ]
 }
 
-# show [OPTION...]: put a file system without unnamed files over DOMAINS.
-show() {
-	root_only
-	need fusermount3 pkg-config
-	pkg-config --exists fuse3 || cannot "needs libfuse3-dev"
-	[ -e /dev/fuse ] || cannot "needs /dev/fuse"
-	local program=$BATS_FILE_TMPDIR/passthrough flags
-	read -ra flags < <(pkg-config --cflags --libs fuse3)
-	[ -x "$program" ] || "${CC:-gcc}" -D_GNU_SOURCE -O -o "$program" \
-		"$ROOT/tests/full/passthrough.c" "${flags[@]}"
-	mv "$DOMAINS" "$DOMAINS.real"
-	mkdir "$DOMAINS"
-	"$program" "$@" "$DOMAINS.real" "$DOMAINS"
-	mounted "$DOMAINS"
-}
-
 # What the file system was told, "count word" a line.
 told() {
 	uniq -c "$BATS_TEST_TMPDIR/calls" | awk '{ print $1, $2 }'
