@@ -719,7 +719,6 @@ on_mail(struct protocol *p, const char *args, size_t len)
 		hang_up(p, MESSAGES_FULL);
 		return PROTOCOL_WANT_NOTHING;
 	}
-	p->transactions++;
 	if (!skip_word(&args, &len, "from:"))
 		return respond_usage(p);
 	status = address_parse_path(args, len,
@@ -1088,6 +1087,7 @@ step_command(struct protocol *p)
 	return dispatch(p, line, len, size);
 }
 
+/* The last octet seen stays in the buffer: it may be the CR of the line end. */
 static enum protocol_want
 step_overlong(struct protocol *p)
 {
@@ -1101,14 +1101,17 @@ step_overlong(struct protocol *p)
 		p->phase = PHASE_COMMAND;
 		p->verb = "";
 		p->path.kind = ADDRESS_NULL;
-		return respond(p, LINE_LONG);
+		if (lf[-1] == '\r' || p->settings->bare_newline)
+			return respond(p, LINE_LONG);
+		hang_up(p, LINE_BARE);
+		return PROTOCOL_WANT_NOTHING;
 	}
 	if (ahead >= len) {
 		hang_up(p, LINE_LONG);
 		return PROTOCOL_WANT_NOTHING;
 	}
-	p->skipped += ahead;
-	p->in_start = p->in_end;
+	p->skipped += ahead - 1;
+	p->in_start = p->in_end - 1;
 	return PROTOCOL_WANT_INPUT;
 }
 
@@ -1203,8 +1206,10 @@ protocol_answer(struct protocol *p, enum verdict verdict)
 	p->asked = PROTOCOL_WANT_NOTHING;
 	switch (asked) {
 	case PROTOCOL_WANT_SENDER:
-		if (verdict == VERDICT_YES)
+		if (verdict == VERDICT_YES) {
 			p->state = SENDER;
+			p->transactions++;
+		}
 		(void)respond(p, verdict == VERDICT_YES ? SENDER_OK :
 		    verdict_reply[verdict]);
 		break;
