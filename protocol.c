@@ -743,7 +743,6 @@ on_mail(struct protocol *p, const char *args, size_t len)
 		hang_up(p, MESSAGES_FULL);
 		return PROTOCOL_WANT_NOTHING;
 	}
-	p->transactions++;
 	if (!skip_word(&args, &len, "from:"))
 		return respond_usage(p);
 	status = address_parse_path(args, len,
@@ -1139,6 +1138,7 @@ step_command(struct protocol *p)
 	return dispatch(p, line, len, size);
 }
 
+/* The last octet seen stays in the buffer: it may be the CR of the line end. */
 static enum protocol_want
 step_overlong(struct protocol *p)
 {
@@ -1150,14 +1150,17 @@ step_overlong(struct protocol *p)
 	if (lf != NULL) {
 		p->in_start += (size_t)(lf - in) + 1;
 		p->phase = PHASE_COMMAND;
-		return respond(p, LINE_LONG);
+		if (lf[-1] == '' || p->settings->bare_newline)
+			return respond(p, LINE_LONG);
+		hang_up(p, LINE_BARE);
+		return PROTOCOL_WANT_NOTHING;
 	}
 	if (ahead >= len) {
 		hang_up(p, LINE_LONG);
 		return PROTOCOL_WANT_NOTHING;
 	}
-	p->skipped += ahead;
-	p->in_start = p->in_end;
+	p->skipped += ahead - 1;
+	p->in_start = p->in_end - 1;
 	return PROTOCOL_WANT_INPUT;
 }
 
@@ -1271,8 +1274,10 @@ protocol_answer(struct protocol *p, enum verdict verdict)
 		verdict = VERDICT_LATER;
 	switch (asked) {
 	case PROTOCOL_WANT_SENDER:
-		if (verdict == VERDICT_YES)
+		if (verdict == VERDICT_YES) {
 			p->state = SENDER;
+			p->transactions++;
+		}
 		(void)respond(p, verdict == VERDICT_YES ? SENDER_OK :
 		    verdict_reply[verdict]);
 		break;
