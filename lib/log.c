@@ -60,12 +60,18 @@ log_choose(bool client)
 }
 
 void
-log_open(struct log *log, enum log_destination destination)
+log_init(struct log *log, enum log_destination destination)
+{
+	*log = (struct log){ .destination = destination };
+}
+
+static void
+open_destination(struct log *log)
 {
 	void *library;
 
-	*log = (struct log){ .destination = destination };
-	if (destination == LOG_TO_JOURNAL) {
+	log->opened = true;
+	if (log->destination == LOG_TO_JOURNAL) {
 		library = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
 		if (library != NULL)
 			*(void **)&log->sendv =
@@ -202,11 +208,13 @@ send_journal(const struct log *log, const struct log_record *record,
 }
 
 void
-log_write(const struct log *log, struct log_record *record)
+log_write(struct log *log, const struct log_record *record)
 {
 	char line[LINE_MAX_LEN];
 	size_t len = format_line(record, line);
 
+	if (!log->opened)
+		open_destination(log);
 	switch (log->destination) {
 	case LOG_TO_JOURNAL:
 		send_journal(log, record, line);
