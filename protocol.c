@@ -1150,7 +1150,7 @@ step_overlong(struct protocol *p)
 	if (lf != NULL) {
 		p->in_start += (size_t)(lf - in) + 1;
 		p->phase = PHASE_COMMAND;
-		if (lf[-1] == '' || p->settings->bare_newline)
+		if (lf[-1] == '\r' || p->settings->bare_newline)
 			return respond(p, LINE_LONG);
 		hang_up(p, LINE_BARE);
 		return PROTOCOL_WANT_NOTHING;
