@@ -1,0 +1,24 @@
+#!/usr/bin/env bats
+# Sessions of text files, and every verb in every state.
+# packages: python3 libidn2-0
+
+load ../helpers
+
+setup() {
+	need python3
+}
+
+@test "every dialogue: whole, an octet a packet, by turns" {
+	"$ROOT/tests/dialogue/run" "$ROOT"/tests/dialogue/*.txt
+}
+
+@test "every verb in every state, SMTP" {
+	"$ROOT/tests/dialogue/states" >"$BATS_TEST_TMPDIR/states.txt"
+	[ "$(grep -c '^==' "$BATS_TEST_TMPDIR/states.txt")" -eq 174 ]
+	"$ROOT/tests/dialogue/run" "$BATS_TEST_TMPDIR/states.txt"
+}
+
+@test "every verb in every state, LMTP" {
+	"$ROOT/tests/dialogue/states" lmtp >"$BATS_TEST_TMPDIR/states.txt"
+	"$ROOT/tests/dialogue/run" "$BATS_TEST_TMPDIR/states.txt"
+}
