@@ -377,8 +377,8 @@ drop_privileges(const struct config *config)
 
 /* --- main --- */
 
-/* We cannot serve: the operator is told why, a client that it is not its
- * fault (RFC 5321, 3.1). */
+/* We cannot serve: the operator is told why, a record for each line of text,
+ * and a client that it is not its fault (RFC 5321, 3.1). */
 static int
 give_up(const struct log *log, int out_fd, bool client, const char *text,
     int status)
@@ -387,9 +387,14 @@ give_up(const struct log *log, int out_fd, bool client, const char *text,
 	    "421 4.3.5 service not available: a local configuration error\r\n";
 	struct log_record record;
 
-	log_begin(&record, LOG_PROBLEM);
-	log_field(&record, "problem", "%s", text);
-	log_write(log, &record);
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
+		log_begin(&record, LOG_PROBLEM);
+		log_field(&record, "problem", "%.*s", (int)len, text);
+		log_write(log, &record);
+		text += len + (text[len] == '\n');
+	}
 	if (client && write(out_fd, reply, sizeof(reply) - 1) < 0)
 		return status;	/* then nobody is there */
 	return status;

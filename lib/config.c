@@ -287,7 +287,7 @@ config_parse(struct config *config, struct config_call *call, const char *file,
 {
 	const char *end = text + len;
 	char where[CONFIG_TEXT_MAX + 32];
-	bool counts = true;
+	bool counts = true, found = profile == NULL;
 	int problems = 0;
 
 	for (unsigned number = 1; text < end; number++) {
@@ -302,12 +302,16 @@ config_parse(struct config *config, struct config_call *call, const char *file,
 		else if (line_len > 0 && *line != '#')
 			problems += parse_setting(config, call, where, line,
 			    line_len, counts);
+		found |= counts && line_len > 0 && *line == '[';
 		text = lf == NULL ? end : lf + 1;
 	}
+	if (!found)
+		problems += problem(call, "%s: no section [%s]", file, profile);
 	return problems;
 }
 
-/* Read the file, if there is one; where it was named there must be. */
+/* Read the file, if there is one; where it or a section of it was named there
+ * must be. */
 static int
 read_file(struct config *config, struct config_call *call, bool named,
     const char *profile)
@@ -316,7 +320,7 @@ read_file(struct config *config, struct config_call *call, bool named,
 	FILE *in = fopen(call->file, "re");
 	size_t len;
 
-	if (in == NULL && errno == ENOENT && !named)
+	if (in == NULL && errno == ENOENT && !named && profile == NULL)
 		return 0;
 	if (in == NULL)
 		return problem(call, "%s: %s", call->file, strerror(errno));
@@ -407,18 +411,24 @@ take_option(struct config *config, struct config_call *call, int option,
 	case OPTION_VERSION:
 		call->action = CONFIG_VERSION;
 		return 0;
-	case ':':
-		return first ? problem(call, "command line: an option lacks "
-		    "its value; see smtpd --help") : 0;
-	case '?':
-		return first ? problem(call, "command line: no such option; "
-		    "see smtpd --help") : 0;
 	default:
 		if (first || set(config, &rows[option - 256], optarg))
 			return 0;
 		return refuse(call, "command line", &rows[option - 256],
 		    optarg);
 	}
+}
+
+/* getopt_long(3) refused a word: ':' for a lack of its value. */
+static int
+refuse_option(struct config_call *call, int option, const char *word)
+{
+	/* A letter may be one of several in the word. */
+	char letter[] = { '-', (char)optopt, '\0' };
+
+	return problem(call, "command line: \"%s\" %s; see smtpd --help",
+	    optopt > 0 && optopt < 256 ? letter : word, option == ':' ?
+	    "lacks its value" : "is not an option, or not so");
 }
 
 static int
@@ -432,8 +442,12 @@ read_options(struct config *config, struct config_call *call, int argc,
 	optind = 1;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1)
-		problems += take_option(config, call, option, first, file,
-		    profile);
+		if (option != ':' && option != '?')
+			problems += take_option(config, call, option, first,
+			    file, profile);
+		else if (first)
+			problems += refuse_option(call, option,
+			    argv[optind - 1]);
 	if (first && optind < argc)
 		problems += problem(call, "command line: \"%s\" is not an "
 		    "option; a setting is written --name=value", argv[optind]);
