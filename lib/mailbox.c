@@ -580,8 +580,9 @@ mailbox_find(const struct mailboxes *mailboxes, const struct address *address,
 	verdict = find_domain(&search, address, NULL);
 	/* Without a domain there is no "not ours": it is a user of ours. */
 	if (verdict == VERDICT_RELAY_DENIED && address->domain_len == 0)
-		verdict = address->kind == ADDRESS_POSTMASTER ?
-		    find_postmaster(&search, NULL) : VERDICT_UNKNOWN_USER;
+		verdict = address_same(address->local, address->local_len,
+		    "postmaster") ? find_postmaster(&search, NULL) :
+		    VERDICT_UNKNOWN_USER;
 	if (verdict != VERDICT_YES)
 		list->len = before;
 	free(search.seen);
