@@ -87,19 +87,21 @@ seconds(void)
 }
 
 /* Whether a wait has lasted long enough, and why. Otherwise sets the alarm for
- * the earliest time at which one may have. */
+ * the earliest time at which one may have. A second more, because whole ones
+ * are compared: nobody is told to be late too early. */
 static bool
 is_due(struct guard *guard, const struct protocol *protocol,
     enum protocol_end *why)
 {
 	time_t now = seconds();
-	time_t idle = guard->progress + (time_t)guard->config->idle_timeout;
-	time_t deadline = guard->started +
+	time_t idle = guard->progress + 1 +
+	    (time_t)guard->config->idle_timeout;
+	time_t deadline = guard->started + 1 +
 	    (time_t)guard->config->session_timeout;
 	time_t next = idle < deadline ? idle : deadline, slow = 0;
 
 	if (guard->body != 0 && guard->config->data_rate > 0) {
-		slow = guard->body + (time_t)guard->config->idle_timeout +
+		slow = guard->body + 1 + (time_t)guard->config->idle_timeout +
 		    (time_t)(protocol->octets / guard->config->data_rate);
 		if (slow < next)
 			next = slow;
