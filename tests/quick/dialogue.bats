@@ -4,6 +4,8 @@
 
 load ../helpers
 
+export BATS_TEST_TIMEOUT=100	# seconds until a test counts as hanging
+
 setup() {
 	need python3
 }

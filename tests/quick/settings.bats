@@ -3,6 +3,8 @@
 
 load ../helpers
 
+export BATS_TEST_TIMEOUT=100	# seconds until a test counts as hanging
+
 setup() {
 	tree
 	FILE=$BATS_TEST_TMPDIR/smtpd.conf
