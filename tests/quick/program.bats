@@ -6,6 +6,90 @@ load ../helpers
 
 export BATS_TEST_TIMEOUT=100	# seconds until a test counts as hanging
 
+# What has to wait for seconds begins before the other tests and ends after
+# them: patience FLAG... runs all its sessions at once.
+patience() {
+	python3 - "$@" <<-'END'
+		import select, socket, subprocess, sys
+
+		class Session:
+		    def __init__(self, data, drip, reply, end, *flags):
+		        self.drip, self.reply, self.end = drip, reply, end
+		        self.client, server = socket.socketpair()
+		        self.process = subprocess.Popen(sys.argv[1:] + list(flags),
+		            stdin=server, stdout=server, stderr=subprocess.PIPE)
+		        server.close()
+		        self.client.sendall(data)
+		        self.got = b''
+
+		    # Whatever there is, or else a drop; False when it is over.
+		    def step(self):
+		        if select.select([self.client], [], [], 0.05)[0]:
+		            more = self.client.recv(4096)
+		            self.got += more
+		            return more != b''
+		        if self.drip:
+		            self.client.sendall(self.drip)
+		        return True
+
+		    def check(self):
+		        log = self.process.communicate()[1]
+		        last = self.got.split(b'\r\n')[-2]
+		        assert last.startswith(self.reply), self.got
+		        assert self.got.count(b'\n421 ') == 1, self.got
+		        assert b' end=' + self.end + b' ' in log, log
+		        assert b'reply="' + self.reply in log, log
+		        assert self.process.returncode == 0
+
+		body = (b'EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<alice@example.org>\r\n'
+		        b'DATA\r\n')
+		sessions = [
+		    Session(b'', b'', b'421 4.4.2 ', b'idle', '--idle-timeout=1'),
+		    Session(b'EHLO x\r\nNOOP', b'', b'421 4.4.2 ', b'idle',
+		            '--idle-timeout=1'),
+		    # Octets that make no command are no progress.
+		    Session(b'EHLO x\r\nNOOP ', b'x', b'421 4.4.2 ', b'idle',
+		            '--idle-timeout=1'),
+		    Session(body, b'', b'421 4.4.2 ', b'idle', '--idle-timeout=1'),
+		    Session(body, b'x', b'421 4.4.2 ', b'slow', '--idle-timeout=1',
+		            '--data-rate=1000'),
+		    Session(b'EHLO x\r\n', b'NOOP\r\n', b'421 4.4.2 ', b'deadline',
+		            '--session-timeout=1'),
+		    Session(body, b'x\r\n', b'421 4.4.2 ', b'deadline',
+		            '--session-timeout=1'),
+		]
+		# A client that does not read its replies is cut off.
+		deaf, server = socket.socketpair()
+		server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+		process = subprocess.Popen(sys.argv[1:] + ['--idle-timeout=1'],
+		    stdin=server, stdout=server, stderr=subprocess.PIPE)
+		server.close()
+		deaf.setblocking(False)
+		try:
+		    while True:
+		        deaf.send(b'HELP\r\n' * 1000)
+		except BlockingIOError:
+		    pass
+
+		going = list(sessions)
+		while going:
+		    going = [session for session in going if session.step()]
+		for session in sessions:
+		    session.check()
+		log = process.communicate(timeout=20)[1]
+		assert process.returncode == 0 and b'session ' in log, log
+		print('done')
+	END
+}
+
+setup_file() {
+	command -v python3 >/dev/null || return 0
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR tree
+	patience "$SMTPD" --user="$(id -un)" --domains="$DOMAINS" \
+		>"$BATS_FILE_TMPDIR/patience" 2>&1 3>&- &
+	echo $! >"$BATS_FILE_TMPDIR/pid"
+}
+
 setup() {
 	tree
 	LOG=$BATS_TEST_TMPDIR/log
@@ -224,81 +308,6 @@ shows() {
 	[ "$(messages example.org/alice | wc -l)" -eq 4 ]
 }
 
-@test "patience ends: idle, a slow body, a long session; one 421 and a record" {
-	need python3
-	python3 - "$SMTPD" --user="$(id -un)" --domains="$DOMAINS" <<-'END'
-		import select, socket, subprocess, sys
-
-		class Session:
-		    def __init__(self, data, drip, reply, end, *flags):
-		        self.drip, self.reply, self.end = drip, reply, end
-		        self.client, server = socket.socketpair()
-		        self.process = subprocess.Popen(sys.argv[1:] + list(flags),
-		            stdin=server, stdout=server, stderr=subprocess.PIPE)
-		        server.close()
-		        self.client.sendall(data)
-		        self.got = b''
-
-		    # Whatever there is, or else a drop; False when it is over.
-		    def step(self):
-		        if select.select([self.client], [], [], 0.05)[0]:
-		            more = self.client.recv(4096)
-		            self.got += more
-		            return more != b''
-		        if self.drip:
-		            self.client.sendall(self.drip)
-		        return True
-
-		    def check(self):
-		        log = self.process.communicate()[1]
-		        last = self.got.split(b'\r\n')[-2]
-		        assert last.startswith(self.reply), self.got
-		        assert self.got.count(b'\n421 ') == 1, self.got
-		        assert b' end=' + self.end + b' ' in log, log
-		        assert b'reply="' + self.reply in log, log
-		        assert self.process.returncode == 0
-
-		body = (b'EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<alice@example.org>\r\n'
-		        b'DATA\r\n')
-		sessions = [
-		    Session(b'', b'', b'421 4.4.2 ', b'idle', '--idle-timeout=1'),
-		    Session(b'EHLO x\r\nNOOP', b'', b'421 4.4.2 ', b'idle',
-		            '--idle-timeout=1'),
-		    # Octets that make no command are no progress.
-		    Session(b'EHLO x\r\nNOOP ', b'x', b'421 4.4.2 ', b'idle',
-		            '--idle-timeout=1'),
-		    Session(body, b'', b'421 4.4.2 ', b'idle', '--idle-timeout=1'),
-		    Session(body, b'x', b'421 4.4.2 ', b'slow', '--idle-timeout=1',
-		            '--data-rate=1000'),
-		    Session(b'EHLO x\r\n', b'NOOP\r\n', b'421 4.4.2 ', b'deadline',
-		            '--session-timeout=1'),
-		    Session(body, b'x\r\n', b'421 4.4.2 ', b'deadline',
-		            '--session-timeout=1'),
-		]
-		# A client that does not read its replies is cut off.
-		deaf, server = socket.socketpair()
-		server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-		process = subprocess.Popen(sys.argv[1:] + ['--idle-timeout=1'],
-		    stdin=server, stdout=server, stderr=subprocess.PIPE)
-		server.close()
-		deaf.setblocking(False)
-		try:
-		    while True:
-		        deaf.send(b'HELP\r\n' * 1000)
-		except BlockingIOError:
-		    pass
-
-		going = list(sessions)
-		while going:
-		    going = [session for session in going if session.step()]
-		for session in sessions:
-		    session.check()
-		log = process.communicate(timeout=20)[1]
-		assert process.returncode == 0 and b'session ' in log, log
-	END
-	[ -z "$(messages example.org/alice)" ]
-}
-
 @test "a body as slow as data-rate allows is taken" {
 	start --idle-timeout=2 --data-rate=0
 	begin
@@ -441,4 +450,12 @@ os.execv(sys.argv[1], sys.argv[1:])' "$SMTPD" --user="$(id -un)" \
 	[[ $address = *address_parse_path* ]]
 	run -1 sh -c "nm -u protocol.o | grep -Evx ' *U ($libc$address)'"
 	run -1 sh -c "nm -u lib/address.o | grep -Evx ' *U $libc'"
+}
+
+@test "patience ends: idle, a slow body, a long session; one 421 and a record" {
+	need python3
+	tail -s 0.1 --pid="$(cat "$BATS_FILE_TMPDIR/pid")" -f /dev/null
+	cat "$BATS_FILE_TMPDIR/patience"
+	[ "$(tail -n 1 "$BATS_FILE_TMPDIR/patience")" = "done" ]
+	[ -z "$(find "$BATS_FILE_TMPDIR/domains" -type f)" ]
 }
