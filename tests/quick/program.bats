@@ -288,8 +288,11 @@ shows() {
 		    process = subprocess.Popen(sys.argv[1:] + list(flags),
 		        stdin=server, stdout=server, stderr=server)
 		    server.close()
-		    client.sendall(data)
-		    client.shutdown(socket.SHUT_WR)
+		    try:
+		        client.sendall(data)
+		        client.shutdown(socket.SHUT_WR)
+		    except OSError:
+		        pass                    # it hung up already
 		    got = b''.join(iter(lambda: client.recv(4096), b''))
 		    process.wait()
 		    bad = [line for line in got.split(b'\r\n')[:-1]
