@@ -87,19 +87,27 @@ static const struct row rows[] = {
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
+/* Add a line to call->problems; where it does not fit, that there is more. */
 __attribute__((format(printf, 2, 3))) static int
 problem(struct config_call *call, const char *format, ...)
 {
+	static const char more[] = "and more\n";
 	size_t len = strlen(call->problems);
+	size_t room = sizeof(call->problems) - len;
+	char *end = call->problems + len;
 	va_list args;
 	int added;
 
 	va_start(args, format);
-	added = vsnprintf(call->problems + len, sizeof(call->problems) - len,
-	    format, args);
+	added = vsnprintf(end, room, format, args);
 	va_end(args);
-	if (added > 0 && len + (size_t)added + 1 < sizeof(call->problems))
-		memcpy(call->problems + len + added, "\n", 2);
+	if (added >= 0 && (size_t)added + 1 + sizeof(more) <= room) {
+		memcpy(end + added, "\n", 2);
+		return 1;
+	}
+	*end = '\0';
+	if (len < sizeof(more) || strcmp(end + 1 - sizeof(more), more) != 0)
+		memcpy(end, more, sizeof(more));
 	return 1;
 }
 
