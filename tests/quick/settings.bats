@@ -106,6 +106,16 @@ END
 	has "$FILE:10: hostname: \"a b\" is not allowed; it takes a host name"
 }
 
+@test "of too many problems the first are told, and that there are more" {
+	for i in {1..200}; do
+		echo "future$i = 1"
+	done >"$FILE"
+	run -78 smtpd -c "$FILE" --check
+	has "$FILE:1: \"future1\" is not a setting; see smtpd --help"
+	[ "${lines[-2]}" = 'and more' ]
+	run ! grep -v "^$FILE:[0-9]*: \"future[0-9]*\" is not a setting; see smtpd --help$" <<<"$(printf '%s\n' "${lines[@]:0:${#lines[@]}-2}")"
+}
+
 @test "NUL, a control character, or too much in a value" {
 	{
 		printf 'hostname = a\0b\n'
