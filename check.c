@@ -6,12 +6,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/beneath.h"
 #include "lib/quota.h"
 #include "session.h"
 
@@ -106,41 +108,53 @@ check_explain(const struct config *config, const char *text)
 	}
 }
 
+/* Open as a look-up would, which links cannot lead out. Returns -1 after it
+ * has complained. */
+static int
+open_entry(struct check *check, int root_fd, const char *path, int flags,
+    struct stat *st)
+{
+	int fd = beneath_open(root_fd, path, flags, 0);
+
+	if (fd >= 0 && fstat(fd, st) == 0)
+		return fd;
+	complain(check, "%s: %s%s", path, strerror(errno), errno == EXDEV ?
+	    " (a link must be relative and stay in the domains directory)" :
+	    "");
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 /* Whether we may deliver into the Maildir at path, as its cur, new and tmp
  * are, or as they would be made. */
 static void
-check_maildir(struct check *check, int domain_fd, const char *domain,
-    const char *name)
+check_maildir(struct check *check, int root_fd, const char *path)
 {
 	static const char *const names[] = { "cur", "new", "tmp" };
-	int fd = openat(domain_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct quota quota;
 	struct stat st;
+	int fd = open_entry(check, root_fd, path, O_RDONLY | O_DIRECTORY, &st);
 
 	check->mailbox_count++;
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		complain(check, "%s/%s: %s", domain, name, strerror(errno));
-		if (fd >= 0)
-			close(fd);
+	if (fd < 0)
 		return;
-	}
 	if (st.st_mode & S_IWOTH)
-		complain(check, "%s/%s: everybody may write here; chmod o-w",
-		    domain, name);
+		complain(check, "%s: everybody may write here; chmod o-w",
+		    path);
 	for (size_t i = 0; i < 3; i++) {
 		const char *what = names[i];
 
 		if (faccessat(fd, what, F_OK, AT_EACCESS) < 0)
 			what = ".";
 		if (faccessat(fd, what, R_OK | W_OK | X_OK, AT_EACCESS) < 0)
-			complain(check, "%s/%s/%s: uid %lu cannot write: %s",
-			    domain, name, names[i], (unsigned long)geteuid(),
+			complain(check, "%s/%s: uid %lu cannot write: %s",
+			    path, names[i], (unsigned long)geteuid(),
 			    strerror(errno));
 	}
 	if (quota_load(fd, &quota) < 0)
-		complain(check, "%s/%s/maildirsize: %s", domain, name,
-		    errno == EINVAL ? "not a Maildir++ quota" :
-		    strerror(errno));
+		complain(check, "%s/maildirsize: %s", path, errno == EINVAL ?
+		    "not a Maildir++ quota" : strerror(errno));
 	close(fd);
 }
 
@@ -189,46 +203,55 @@ check_name(struct check *check, const char *domain, const char *name)
 	return false;
 }
 
+/* A name in the directory of a domain. */
 static void
-check_entry(struct check *check, int domain_fd, const char *domain,
+check_entry(struct check *check, int root_fd, const char *domain,
     const char *name)
 {
+	char path[PATH_MAX];
 	struct stat st;
+	int fd;
 
 	if (strcmp(name, "postmaster") == 0 || strcmp(name, "@") == 0)
 		check->postmaster = true;
-	if (fstatat(domain_fd, name, &st, 0) < 0)
-		complain(check, "%s/%s: %s", domain, name, strerror(errno));
-	else if (S_ISDIR(st.st_mode))
-		check_maildir(check, domain_fd, domain, name);
+	(void)snprintf(path, sizeof(path), "%s/%s", domain, name);
+	fd = open_entry(check, root_fd, path, O_PATH, &st);
+	if (fd < 0)
+		return;
+	close(fd);
+	if (S_ISDIR(st.st_mode))
+		check_maildir(check, root_fd, path);
 	else if (S_ISREG(st.st_mode))
 		check_alias(check, domain, name);
 	else
-		complain(check, "%s/%s: neither a directory nor a file",
-		    domain, name);
+		complain(check, "%s: neither a directory nor a file", path);
 }
 
 static void
 check_domain(struct check *check, int root_fd, const char *domain)
 {
-	int fd = openat(root_fd, domain, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	int fd = open_entry(check, root_fd, domain, O_RDONLY | O_DIRECTORY,
+	    &st);
 	struct dirent **names = NULL;
-	int count = fd < 0 ? -1 : scandirat(fd, ".", &names, NULL, alphasort);
+	int count = fd < 0 ? 0 : scandirat(fd, ".", &names, NULL, alphasort);
 
-	if (count < 0)
+	if (fd < 0)
+		return;
+	close(fd);
+	if (count < 0) {
 		complain(check, "%s: %s", domain, strerror(errno));
-	else
-		check->domains++;
+		return;
+	}
+	check->domains++;
 	for (int i = 0; i < count; i++) {
 		const char *name = names[i]->d_name;
 
 		if (name[0] != '.' && check_name(check, domain, name))
-			check_entry(check, fd, domain, name);
+			check_entry(check, root_fd, domain, name);
 		free(names[i]);
 	}
 	free(names);
-	if (fd >= 0)
-		close(fd);
 }
 
 /* Whether a name in the domains directory could be a domain of mail. */
@@ -236,13 +259,14 @@ static bool
 is_domain(struct check *check, int root_fd, const char *name)
 {
 	struct stat st;
+	int fd;
 
 	if (name[0] == '.' || strcmp(name, "lost+found") == 0)
 		return false;
-	if (fstatat(root_fd, name, &st, 0) < 0) {
-		complain(check, "%s: %s", name, strerror(errno));
+	fd = open_entry(check, root_fd, name, O_PATH, &st);
+	if (fd < 0)
 		return false;
-	}
+	close(fd);
 	if (!S_ISDIR(st.st_mode))
 		return false;
 	if (strcmp(name, "@") != 0 && !address_is_domain(name, strlen(name))) {

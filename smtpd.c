@@ -89,19 +89,21 @@ seconds(void)
 }
 
 /* Whether a wait has lasted long enough, and why. Otherwise sets the alarm for
- * the earliest time at which one may have. */
+ * the earliest time at which one may have. A second more, because whole ones
+ * are compared: nobody is told to be late too early. */
 static bool
 is_due(struct guard *guard, const struct protocol *protocol,
     enum protocol_end *why)
 {
 	time_t now = seconds();
-	time_t idle = guard->progress + (time_t)guard->config->idle_timeout;
-	time_t deadline = guard->started +
+	time_t idle = guard->progress + 1 +
+	    (time_t)guard->config->idle_timeout;
+	time_t deadline = guard->started + 1 +
 	    (time_t)guard->config->session_timeout;
 	time_t next = idle < deadline ? idle : deadline, slow = 0;
 
 	if (guard->body != 0 && guard->config->data_rate > 0) {
-		slow = guard->body + (time_t)guard->config->idle_timeout +
+		slow = guard->body + 1 + (time_t)guard->config->idle_timeout +
 		    (time_t)(protocol->octets / guard->config->data_rate);
 		if (slow < next)
 			next = slow;
@@ -234,6 +236,17 @@ serve(struct session *session, enum protocol_want want)
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+/* Whether the client sent more than the session has looked at. */
+static bool
+has_unread(const struct guard *guard, const struct session *session)
+{
+	const struct protocol *protocol = &session->protocol;
+	char byte;
+
+	return protocol->in_end > protocol->in_start ||
+	    recv(guard->in_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
 /* Closing with input unread would take our last reply back (TCP resets): stop
  * sending, and let the client finish for a moment. */
 static void
@@ -244,7 +257,7 @@ linger(const struct guard *guard, const struct session *session)
 	ssize_t got = 1;
 
 	if (session->peer->kind != PEER_NETWORK || guard->gone ||
-	    session->protocol.quit ||
+	    (session->protocol.quit && !has_unread(guard, session)) ||
 	    shutdown(guard->out_fd, SHUT_WR) < 0)
 		return;
 	alarmed = 0;
@@ -380,8 +393,8 @@ drop_privileges(const struct config *config)
 
 /* --- main --- */
 
-/* We cannot serve: the operator is told why, a client that it is not its
- * fault (RFC 5321, 3.1). */
+/* We cannot serve: the operator is told why, a record for each line of text,
+ * and a client that it is not its fault (RFC 5321, 3.1). */
 static int
 give_up(struct log *log, int out_fd, bool client, const char *text,
     int status)
@@ -390,11 +403,13 @@ give_up(struct log *log, int out_fd, bool client, const char *text,
 	    "421 4.3.5 service not available: a local configuration error\r\n";
 	struct log_record record;
 
-	for (size_t len = 0; *text != '\0'; text += len + (text[len] == '\n')) {
-		len = strcspn(text, "\n");
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
 		log_begin(&record, LOG_PROBLEM);
 		log_field(&record, "problem", "%.*s", (int)len, text);
 		log_write(log, &record);
+		text += len + (text[len] == '\n');
 	}
 	if (client && write(out_fd, reply, sizeof(reply) - 1) < 0)
 		return status;	/* then nobody is there */

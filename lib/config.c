@@ -87,19 +87,27 @@ static const struct row rows[] = {
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
+/* Add a line to call->problems; where it does not fit, that there is more. */
 __attribute__((format(printf, 2, 3))) static int
 problem(struct config_call *call, const char *format, ...)
 {
+	static const char more[] = "and more\n";
 	size_t len = strlen(call->problems);
+	size_t room = sizeof(call->problems) - len;
+	char *end = call->problems + len;
 	va_list args;
 	int added;
 
 	va_start(args, format);
-	added = vsnprintf(call->problems + len, sizeof(call->problems) - len,
-	    format, args);
+	added = vsnprintf(end, room, format, args);
 	va_end(args);
-	if (added > 0 && len + (size_t)added + 1 < sizeof(call->problems))
-		memcpy(call->problems + len + added, "\n", 2);
+	if (added >= 0 && (size_t)added + 1 + sizeof(more) <= room) {
+		memcpy(end + added, "\n", 2);
+		return 1;
+	}
+	*end = '\0';
+	if (len < sizeof(more) || strcmp(end + 1 - sizeof(more), more) != 0)
+		memcpy(end, more, sizeof(more));
 	return 1;
 }
 
@@ -287,7 +295,7 @@ config_parse(struct config *config, struct config_call *call, const char *file,
 {
 	const char *end = text + len;
 	char where[CONFIG_TEXT_MAX + 32];
-	bool counts = true;
+	bool counts = true, found = profile == NULL;
 	int problems = 0;
 
 	for (unsigned number = 1; text < end; number++) {
@@ -302,12 +310,16 @@ config_parse(struct config *config, struct config_call *call, const char *file,
 		else if (line_len > 0 && *line != '#')
 			problems += parse_setting(config, call, where, line,
 			    line_len, counts);
+		found |= counts && line_len > 0 && *line == '[';
 		text = lf == NULL ? end : lf + 1;
 	}
+	if (!found)
+		problems += problem(call, "%s: no section [%s]", file, profile);
 	return problems;
 }
 
-/* Read the file, if there is one; where it was named there must be. */
+/* Read the file, if there is one; where it or a section of it was named there
+ * must be. */
 static int
 read_file(struct config *config, struct config_call *call, bool named,
     const char *profile)
@@ -316,7 +328,7 @@ read_file(struct config *config, struct config_call *call, bool named,
 	FILE *in = fopen(call->file, "re");
 	size_t len;
 
-	if (in == NULL && errno == ENOENT && !named)
+	if (in == NULL && errno == ENOENT && !named && profile == NULL)
 		return 0;
 	if (in == NULL)
 		return problem(call, "%s: %s", call->file, strerror(errno));
@@ -421,15 +433,21 @@ take_option(struct pass *pass, int option)
 	case OPTION_VERSION:
 		pass->call->action = CONFIG_VERSION;
 		return 0;
-	case ':':
-	case '?':
-		return !pass->first ? 0 : problem(pass->call,
-		    "command line: \"%s\" %s; see smtpd --help",
-		    pass->argv[optind - 1], option == ':' ?
-		    "lacks its value" : "is not an option");
 	default:
 		return take_setting(pass, &rows[option - 256]);
 	}
+}
+
+/* getopt_long(3) refused a word: ':' for a lack of its value. */
+static int
+refuse_option(struct config_call *call, int option, const char *word)
+{
+	/* A letter may be one of several in the word. */
+	char letter[] = { '-', (char)optopt, '\0' };
+
+	return problem(call, "command line: \"%s\" %s; see smtpd --help",
+	    optopt > 0 && optopt < 256 ? letter : word, option == ':' ?
+	    "lacks its value" : "is not an option, or not so");
 }
 
 static int
@@ -443,7 +461,11 @@ run_pass(struct pass *pass, int argc)
 	opterr = 0;
 	while ((option = getopt_long(argc, pass->argv, ":c:h", options,
 	    NULL)) != -1)
-		problems += take_option(pass, option);
+		if (option != ':' && option != '?')
+			problems += take_option(pass, option);
+		else if (pass->first)
+			problems += refuse_option(pass->call, option,
+			    pass->argv[optind - 1]);
 	if (pass->first && optind < argc)
 		problems += problem(pass->call, "command line: \"%s\" is not "
 		    "an option; a setting is written --name=value",

@@ -544,6 +544,17 @@ find_postmaster(struct search *search, const struct chain *chain)
 	return verdict;
 }
 
+/* Whether a folded domain is our own name, which has a postmaster even where
+ * it has no directory (RFC 5321, 4.5.1). */
+static bool
+is_hostname(const struct mailboxes *in, const char *domain)
+{
+	char folded[IDN_MAX + 1];
+
+	return idn_fold(in->hostname, strlen(in->hostname), folded) ==
+	    IDN_OK && strcmp(folded, domain) == 0;
+}
+
 static enum verdict
 find_domain(struct search *search, const struct address *address,
     const struct chain *chain)
@@ -569,12 +580,14 @@ find_domain(struct search *search, const struct address *address,
 		return VERDICT_MISCONFIGURED;
 	if (entry == ENTRY_LATER)
 		return VERDICT_LATER;
-	if (entry != ENTRY_DIRECTORY)
-		return is_populated(search->in) ? VERDICT_RELAY_DENIED :
-		    VERDICT_LATER;
-	if (address_same(address->local, address->local_len, "postmaster"))
+	if (entry != ENTRY_DIRECTORY && !is_populated(search->in))
+		return VERDICT_LATER;
+	if (address_same(address->local, address->local_len, "postmaster") &&
+	    (entry == ENTRY_DIRECTORY || is_hostname(search->in, domain)))
 		return find_postmaster(search, chain);
-	return VERDICT_UNKNOWN_USER;
+	/* Without a domain there is no "not ours": it is a user of ours. */
+	return entry == ENTRY_DIRECTORY || address->domain_len == 0 ?
+	    VERDICT_UNKNOWN_USER : VERDICT_RELAY_DENIED;
 }
 
 enum verdict
@@ -586,10 +599,6 @@ mailbox_find(const struct mailboxes *mailboxes, const struct address *address,
 	enum verdict verdict;
 
 	verdict = find_domain(&search, address, NULL);
-	/* Without a domain there is no "not ours": it is a user of ours. */
-	if (verdict == VERDICT_RELAY_DENIED && address->domain_len == 0)
-		verdict = address->kind == ADDRESS_POSTMASTER ?
-		    find_postmaster(&search, NULL) : VERDICT_UNKNOWN_USER;
 	if (verdict != VERDICT_YES)
 		list->len = before;
 	free(search.seen);

@@ -304,7 +304,7 @@ told() {
 @test "closed descriptors: no reply, no file of ours, no crash" {
 	run smtpd <&-
 	[[ $output != *220* ]]
-	run smtpd >&-
+	run smtpd </dev/null >&-
 	[ "$status" -lt 128 ]
 	run -0 --separate-stderr bash -c '"$@" 2>&-' - "$SMTPD" \
 		--user="$(id -un)" --domains="$DOMAINS" < <(session)
