@@ -3,6 +3,7 @@
 # What fails in a delivery: each system call in turn, full and read-only disks,
 # mailboxes that go away. All or none, the right code, and the session goes on.
 
+# shellcheck disable=SC2154 # stderr is set by run
 load ../helpers
 load store
 
@@ -16,7 +17,7 @@ teardown() {
 
 # To descriptor 3 goes what a reader of the log wants to see.
 table() {
-	sed 's/^/# /' <<<"$output" >&3
+	printf '# %s\n' "${lines[@]}" >&3
 }
 
 @test "each system call of a delivery fails with each error" {

@@ -19,7 +19,7 @@ teardown() {
 
 killed() {
 	run python3 "$ROOT/tests/full/kill.py" "$SMTPD" "$DOMAINS" "$@"
-	sed 's/^/# /' <<<"$output" >&3
+	printf '# %s\n' "${lines[@]}" >&3
 	[ "$status" -eq 0 ]
 }
 
