@@ -260,6 +260,29 @@ begin() {
 	done
 }
 
+@test "more Maildirs than descriptors: all or none" {
+	local limit names
+	mapfile -t names < <(seq -f 'n%.0f' 50)
+	maildirs "${names[@]}"
+	for limit in 8 16 32 40 64; do
+		# shellcheck disable=SC2016 # as above
+		run bash -c 'ulimit -n "$1"; shift; exec "$@"' - "$limit" \
+			"$SMTPD" --user="$(id -un)" --hostname=mx.example.org \
+			--domains="$DOMAINS" 3>&- 4>&- \
+			< <(session "${names[@]/%/@example.org}")
+		echo "with $limit: $(delivered | wc -l)"
+		if [[ $output = *"stored, id="* ]]; then
+			[ "$(delivered | wc -l)" -eq 50 ]
+		else
+			[[ $output = *"451 4.3.0 "* ]]
+			[ -z "$(delivered)" ]
+		fi
+		[ -z "$(leftovers)" ]
+		find "$DOMAINS" -type f -delete
+	done
+	[ "$limit" -eq 64 ] && [[ $output = *"stored, id="* ]]
+}
+
 @test "a directory that cannot be synced (EINVAL) takes mail" {
 	need strace
 	maildirs alice

@@ -39,6 +39,12 @@ killed() {
 	[[ $output != *elsewhere* ]]
 }
 
+@test "told to stop at each system call of a delivery: it is finished" {
+	need strace
+	killed stop 0
+	[[ $output != *elsewhere* ]]
+}
+
 @test "killed after a random time where files have a name in tmp/" {
 	show
 	killed time 100
