@@ -132,6 +132,73 @@ begin() {
 	[ -z "$(leftovers)" ]
 }
 
+@test "by LMTP the disk that is full may be the first one" {
+	root_only
+	local name
+	for name in u1 u3; do
+		mkdir -p "$DOMAINS/example.org/$name"
+		mount -t tmpfs -o size=64k none "$DOMAINS/example.org/$name"
+		mounted "$DOMAINS/example.org/$name"
+	done
+	mkdir "$DOMAINS"/example.org/{u2,u4}
+	converse smtpd --lmtp=yes
+	say 'LHLO client.example'
+	begin u1 u2 u3 u4
+	say "$(seq 100000)"$'\n.'
+	[[ $REPLY_LAST = "452 4.3.1 "* ]]
+	hear
+	[[ $REPLY_LAST = "250 "* ]]
+	hear
+	[[ $REPLY_LAST = "452 4.3.1 "* ]]
+	hear
+	[[ $REPLY_LAST = "250 "* ]]
+	[ -z "$(leftovers)" ]
+	[ "$(delivered | wc -l)" -eq 2 ]
+	for name in u2 u4; do
+		cmp <(tail -n 100000 "$(messages "example.org/$name")") \
+			<(seq 100000)
+	done
+	rm "$(messages example.org/u2)" "$(messages example.org/u4)"
+	# What fits comes in everywhere; what fits nowhere is refused for all.
+	say 'MAIL FROM:<>'
+	say 'RCPT TO:<u1@example.org>'
+	say 'RCPT TO:<u3@example.org>'
+	say DATA
+	say "$(seq 100000)"$'\n.'
+	[[ $REPLY_LAST = "452 4.3.1 "* ]]
+	hear
+	[[ $REPLY_LAST = "452 4.3.1 "* ]]
+	[ -z "$(delivered)$(leftovers)" ]
+	hang_up
+	# By SMTP it is all or none.
+	converse smtpd
+	begin u1 u2 u3 u4
+	say "$(seq 100000)"$'\n.'
+	[[ $REPLY_LAST = "452 4.3.1 "* ]]
+	[ -z "$(delivered)$(leftovers)" ]
+	after u1 u2 u3 u4
+}
+
+@test "by LMTP a group without disk quota left fails alone: 452 4.2.2" {
+	root_only
+	need strace
+	local recipients=({alice,bob,postmaster}@example.org)
+	maildirs alice bob postmaster
+	chgrp -R mail "$DOMAINS/example.org/alice"
+	chmod -R 2770 "$DOMAINS/example.org/alice"
+	run --separate-stderr strace -o /dev/null \
+		-e inject=writev:error=EDQUOT:when=1 "$SMTPD" \
+		--user=root --hostname=mx.example.org --domains="$DOMAINS" \
+		--lmtp=yes < <(session "${recipients[@]}" | sed s/EHLO/LHLO/)
+	[ "$(tail -4 <<<"$output" | cut -c1-9)" = "452 4.2.2
+250 2.0.0
+250 2.0.0
+221 2.0.0" ]
+	[ "$(delivered | wc -l)" -eq 2 ]
+	[ -z "$(messages example.org/alice)$(leftovers)" ]
+	diff -q <(sed 1,/^$/d "$(messages example.org/bob)") <(echo hello)
+}
+
 @test "a mailbox is removed after its RCPT: none gets the message" {
 	local order
 	for order in "alice bob" "bob alice"; do

@@ -45,7 +45,7 @@ all_have_it() {
 	local name
 	for name; do
 		[ "$(messages "example.org/$name" | wc -l)" -eq 1 ]
-		diff <(sed 1,/^$/d "$(messages "example.org/$name")") \
+		diff -q <(sed 1,/^$/d "$(messages "example.org/$name")") \
 			<(printf '%s\n' "${BODY:-hello}")
 	done
 	[ -z "$(leftovers)" ]
