@@ -600,6 +600,11 @@ place(struct store *store, struct store_file *file, size_t index,
 		target->verdict = failed(store, "open new in", maildir->path);
 		return;
 	}
+	if (faccessat(target->new_fd, "../cur", F_OK, AT_EACCESS) < 0 &&
+	    make_subdirectories(store, maildir) < 0) {
+		target->verdict = failed(store, "make cur in", maildir->path);
+		return;
+	}
 	target->linked = link_file(file, target->new_fd, name) == 0 ||
 	    (lacks_link(errno) &&
 	    (move_file(file, maildir, target->new_fd, name) == 0 ||

@@ -617,18 +617,21 @@ find_exact_alias(const struct mailboxes *in, const struct address *address,
 	    -1;
 }
 
-/* Print an address, with the domain of its alias where it has none. */
-static size_t
-print_member(const struct address *member, const struct address *alias,
-    char out[ADDRESS_PRINT_MAX + 1])
+/* The same address, with a domain where it has none. */
+static struct address
+qualify(const struct address *address, const char *domain)
 {
-	struct address whole = *member;
+	struct address whole = *address;
+	size_t len = strnlen(domain, ADDRESS_DOMAIN_MAX);
 
-	if (whole.kind == ADDRESS_LOCAL) {
-		whole.domain_len = alias->domain_len;
-		memcpy(whole.domain, alias->domain, sizeof(whole.domain));
+	if (whole.domain_len == 0) {
+		memcpy(whole.domain, domain, len);
+		whole.domain[len] = '\0';
+		whole.domain_len = (uint8_t)len;
+		whole.kind = domain[0] == '[' ? ADDRESS_LITERAL :
+		    ADDRESS_DOMAIN;
 	}
-	return address_print(&whole, out);
+	return whole;
 }
 
 enum verdict
@@ -636,6 +639,7 @@ mailbox_expand(const struct mailboxes *mailboxes, const struct address *address,
     char **members, size_t *len)
 {
 	struct mailbox_list list = {0};
+	struct address whole = qualify(address, mailboxes->hostname);
 	enum verdict verdict = mailbox_find(mailboxes, address, &list);
 	const char *at, *end, *line;
 	char *text = NULL;
@@ -650,12 +654,12 @@ mailbox_expand(const struct mailboxes *mailboxes, const struct address *address,
 	out = open_memstream(members, len);
 	if (out == NULL)
 		return VERDICT_LATER;
-	text_len = find_exact_alias(mailboxes, address, &text);
+	text_len = find_exact_alias(mailboxes, &whole, &text);
 	at = text;
 	end = text_len < 0 ? text : text + text_len;
 	do {
 		char printed[ADDRESS_PRINT_MAX + 1];
-		struct address member = *address;
+		struct address member = whole;
 		size_t line_len = 0;
 
 		if (text_len >= 0) {
@@ -663,7 +667,8 @@ mailbox_expand(const struct mailboxes *mailboxes, const struct address *address,
 			if (mailbox_parse_alias(line, line_len, &member) <= 0)
 				continue;
 		}
-		line_len = print_member(&member, address, printed);
+		member = qualify(&member, whole.domain);
+		line_len = address_print(&member, printed);
 		(void)fwrite(printed, 1, line_len + 1, out); /* see fclose */
 	} while (at < end);
 	free(text);

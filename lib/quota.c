@@ -283,16 +283,35 @@ read_file(int maildir_fd, struct quota *out, bool *counted, struct stat *st)
 	return -1;
 }
 
+/* As quota_load(), with *counted and *st of the file, where there is one. */
+static int
+load(int maildir_fd, struct quota *out, bool *counted, struct stat *st)
+{
+	if (read_file(maildir_fd, out, counted, st) == 0)
+		return 0;
+	*out = (struct quota){0};
+	return errno == ENOENT ? 0 : -1;
+}
+
+int
+quota_load(int maildir_fd, struct quota *out)
+{
+	struct stat st;
+	bool counted;
+
+	return load(maildir_fd, out, &counted, &st);
+}
+
 int
 quota_read(int maildir_fd, uint64_t octets, struct quota *out)
 {
 	struct stat st;
 	bool counted;
 
-	if (read_file(maildir_fd, out, &counted, &st) < 0) {
-		*out = (struct quota){0};
-		return errno == ENOENT ? 0 : -1;
-	}
+	if (load(maildir_fd, out, &counted, &st) < 0)
+		return -1;
+	if (!out->limited)
+		return 0;
 	if (counted && (quota_fits(out, octets) ||
 	    time(NULL) - st.st_mtime < QUOTA_AGE))
 		return 0;
