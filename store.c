@@ -351,7 +351,7 @@ store_open(struct store *store, const char *id, time_t seconds)
 
 	(void)snprintf(store->id, sizeof(store->id), "%s", id);
 	store->seconds = seconds;
-	store->size = 0;
+	store->size = store->written = 0;
 	store->buffer_len = 0;
 	store->verdict = VERDICT_YES;
 	/* A mailbox that is gone by now has its turn at the commit. */
@@ -397,19 +397,85 @@ write_all(int fd, struct iovec *vector, int count)
 	}
 }
 
+/* Copy the first size octets of one file to another. 0, or -1 with errno. */
+static int
+copy_file(int from_fd, int to_fd, uint64_t size)
+{
+	char buffer[STORE_BUFFER];
+	off_t from = 0;
+
+	while ((uint64_t)from < size) {
+		uint64_t left = size - (uint64_t)from;
+		ssize_t got = copy_file_range(from_fd, &from, to_fd, NULL,
+		    left, 0);
+
+		if (got > 0)
+			continue;
+		/* Not between these two: through memory, then. */
+		got = pread(from_fd, buffer, left < sizeof(buffer) ? left :
+		    sizeof(buffer), from);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			errno = got == 0 ? EIO : errno;
+			return -1;
+		}
+		if (write_all(to_fd, &(struct iovec){ buffer, (size_t)got },
+		    1) < 0)
+			return -1;
+		from += got;
+	}
+	return 0;
+}
+
+/* The file has no room for more, and its Maildirs fail with verdict. With a
+ * Maildir that another file has to serve, on another disk or for a group with
+ * another share of this one, the message goes on there: by LMTP one full disk
+ * is not everybody's. False: no such Maildir. */
+static bool
+change_file(struct store *store, enum verdict verdict)
+{
+	struct store_file other;
+
+	for (size_t i = 0; i < store->list.len; i++)
+		if (fits(&store->file, &store->list.targets[i]))
+			store->targets[i].verdict = verdict;
+	for (size_t i = 0; i < store->list.len; i++) {
+		if (store->targets[i].verdict != VERDICT_YES ||
+		    create_file(store, &store->list.targets[i], false,
+		    &other) < 0)
+			continue;
+		if (copy_file(store->file.fd, other.fd, store->written) == 0) {
+			drop_file(&store->file);
+			store->file = other;
+			return true;
+		}
+		drop_file(&other);
+	}
+	return false;
+}
+
 /* Write what was gathered, then bytes[0..len). */
 static void
 flush_with(struct store *store, const char *bytes, size_t len)
 {
-	struct iovec vector[2] = {
-		{ .iov_base = store->buffer, .iov_len = store->buffer_len },
-		{ .iov_base = (void *)(uintptr_t)bytes, .iov_len = len },
-	};
+	while (store->verdict == VERDICT_YES) {
+		struct iovec vector[2] = {
+			{ store->buffer, store->buffer_len },
+			{ (void *)(uintptr_t)bytes, len },
+		};
+		enum verdict verdict;
 
+		if (write_all(store->file.fd, vector, 2) == 0) {
+			store->written += store->buffer_len + len;
+			break;
+		}
+		verdict = failed(store, "write", store->id);
+		if ((errno != ENOSPC && errno != EDQUOT) ||
+		    !change_file(store, verdict))
+			store->verdict = verdict;
+	}
 	store->buffer_len = 0;
-	if (store->verdict == VERDICT_YES &&
-	    write_all(store->file.fd, vector, 2) < 0)
-		store->verdict = failed(store, "write", store->id);
 }
 
 void
@@ -447,35 +513,6 @@ message_name(const struct store *store, char name[STORE_NAME_MAX + 1])
 			name[len++] = *at;
 	(void)snprintf(name + len, STORE_NAME_MAX + 1 - len, ",S=%" PRIu64,
 	    store->size);
-}
-
-/* Copy the whole of one file to another. 0, or -1 with errno. */
-static int
-copy_file(int from_fd, int to_fd, uint64_t size)
-{
-	char buffer[STORE_BUFFER];
-	off_t from = 0;
-
-	while ((uint64_t)from < size) {
-		ssize_t got = copy_file_range(from_fd, &from, to_fd, NULL,
-		    size - (uint64_t)from, 0);
-
-		if (got > 0)
-			continue;
-		/* Not between these two: through memory, then. */
-		got = pread(from_fd, buffer, sizeof(buffer), from);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0) {
-			errno = got == 0 ? EIO : errno;
-			return -1;
-		}
-		if (write_all(to_fd, &(struct iovec){ buffer, (size_t)got },
-		    1) < 0)
-			return -1;
-		from += got;
-	}
-	return 0;
 }
 
 /* A synced copy of the message for a target the file itself cannot serve. */
@@ -727,7 +764,8 @@ check_quotas(struct store *store, bool each)
 		struct store_target *target = &store->targets[i];
 		bool limited;
 
-		if (store->verdict == VERDICT_YES && target->limited)
+		if (store->verdict == VERDICT_YES && target->limited &&
+		    target->verdict == VERDICT_YES)
 			target->verdict = check_quota(store,
 			    &store->list.targets[i], store->size, &limited);
 		if (!each && target->verdict != VERDICT_YES)

@@ -74,7 +74,8 @@ struct store {
 	enum verdict verdict;	/* of the message; keeps the first failure */
 	time_t seconds;
 	char id[STORE_ID_MAX + 1];
-	uint64_t size;
+	uint64_t size;		/* of the message so far */
+	uint64_t written;	/* octets of it in the file */
 	size_t buffer_len;
 	char buffer[STORE_BUFFER];
 };

@@ -324,24 +324,32 @@ static int
 read_file(struct config *config, struct config_call *call, bool named,
     const char *profile)
 {
-	char text[CONFIG_FILE_MAX + 1];
 	FILE *in = fopen(call->file, "re");
+	char *text;
 	size_t len;
+	int result;
 
 	if (in == NULL && errno == ENOENT && !named && profile == NULL)
 		return 0;
-	if (in == NULL)
-		return problem(call, "%s: %s", call->file, strerror(errno));
-	len = fread(text, 1, sizeof(text), in);
-	if (ferror(in) || len > CONFIG_FILE_MAX) {
-		int result = problem(call, "%s: %s", call->file, ferror(in) ?
-		    strerror(errno) : "longer than 64 KiB");
-
-		(void)fclose(in); /* only read */
+	/* Not on the stack, where every session would keep its pages. */
+	text = in == NULL ? NULL : malloc(CONFIG_FILE_MAX + 1);
+	if (text == NULL) {
+		result = problem(call, "%s: %s", call->file, strerror(errno));
+		if (in != NULL)
+			(void)fclose(in); /* only read, as below */
 		return result;
 	}
-	(void)fclose(in); /* only read */
-	return config_parse(config, call, call->file, text, len, profile);
+	len = fread(text, 1, CONFIG_FILE_MAX + 1, in);
+	if (ferror(in))
+		result = problem(call, "%s: %s", call->file, strerror(errno));
+	else if (len > CONFIG_FILE_MAX)
+		result = problem(call, "%s: longer than 64 KiB", call->file);
+	else
+		result = config_parse(config, call, call->file, text, len,
+		    profile);
+	(void)fclose(in);
+	free(text);
+	return result;
 }
 
 /* Directories that systemd names win over those we were built with. */

@@ -3,6 +3,7 @@
 # What fails in a delivery: each system call in turn, full and read-only disks,
 # mailboxes that go away. All or none, the right code, and the session goes on.
 
+# shellcheck disable=SC2154 # stderr is set by run
 load ../helpers
 load store
 
@@ -16,7 +17,7 @@ teardown() {
 
 # To descriptor 3 goes what a reader of the log wants to see.
 table() {
-	sed 's/^/# /' <<<"$output" >&3
+	printf '# %s\n' "${lines[@]}" >&3
 }
 
 @test "each system call of a delivery fails with each error" {
@@ -129,6 +130,73 @@ begin() {
 	[ "$(messages example.org/alice | wc -l)" -eq 1 ]
 	[ "$(messages example.org/bob | wc -l)" -eq 1 ] # the one from before
 	[ -z "$(leftovers)" ]
+}
+
+@test "by LMTP the disk that is full may be the first one" {
+	root_only
+	local name
+	for name in u1 u3; do
+		mkdir -p "$DOMAINS/example.org/$name"
+		mount -t tmpfs -o size=64k none "$DOMAINS/example.org/$name"
+		mounted "$DOMAINS/example.org/$name"
+	done
+	mkdir "$DOMAINS"/example.org/{u2,u4}
+	converse smtpd --lmtp=yes
+	say 'LHLO client.example'
+	begin u1 u2 u3 u4
+	say "$(seq 100000)"$'\n.'
+	[[ $REPLY_LAST = "452 4.3.1 "* ]]
+	hear
+	[[ $REPLY_LAST = "250 "* ]]
+	hear
+	[[ $REPLY_LAST = "452 4.3.1 "* ]]
+	hear
+	[[ $REPLY_LAST = "250 "* ]]
+	[ -z "$(leftovers)" ]
+	[ "$(delivered | wc -l)" -eq 2 ]
+	for name in u2 u4; do
+		cmp <(tail -n 100000 "$(messages "example.org/$name")") \
+			<(seq 100000)
+	done
+	rm "$(messages example.org/u2)" "$(messages example.org/u4)"
+	# What fits comes in everywhere; what fits nowhere is refused for all.
+	say 'MAIL FROM:<>'
+	say 'RCPT TO:<u1@example.org>'
+	say 'RCPT TO:<u3@example.org>'
+	say DATA
+	say "$(seq 100000)"$'\n.'
+	[[ $REPLY_LAST = "452 4.3.1 "* ]]
+	hear
+	[[ $REPLY_LAST = "452 4.3.1 "* ]]
+	[ -z "$(delivered)$(leftovers)" ]
+	hang_up
+	# By SMTP it is all or none.
+	converse smtpd
+	begin u1 u2 u3 u4
+	say "$(seq 100000)"$'\n.'
+	[[ $REPLY_LAST = "452 4.3.1 "* ]]
+	[ -z "$(delivered)$(leftovers)" ]
+	after u1 u2 u3 u4
+}
+
+@test "by LMTP a group without disk quota left fails alone: 452 4.2.2" {
+	root_only
+	need strace
+	local recipients=({alice,bob,postmaster}@example.org)
+	maildirs alice bob postmaster
+	chgrp -R mail "$DOMAINS/example.org/alice"
+	chmod -R 2770 "$DOMAINS/example.org/alice"
+	run --separate-stderr strace -o /dev/null \
+		-e inject=writev:error=EDQUOT:when=1 "$SMTPD" \
+		--user=root --hostname=mx.example.org --domains="$DOMAINS" \
+		--lmtp=yes < <(session "${recipients[@]}" | sed s/EHLO/LHLO/)
+	[ "$(tail -4 <<<"$output" | cut -c1-9)" = "452 4.2.2
+250 2.0.0
+250 2.0.0
+221 2.0.0" ]
+	[ "$(delivered | wc -l)" -eq 2 ]
+	[ -z "$(messages example.org/alice)$(leftovers)" ]
+	diff -q <(sed 1,/^$/d "$(messages example.org/bob)") <(echo hello)
 }
 
 @test "a mailbox is removed after its RCPT: none gets the message" {
@@ -257,6 +325,29 @@ begin() {
 		[ -z "$(leftovers)" ]
 		find "$DOMAINS" -type f -delete
 	done
+}
+
+@test "more Maildirs than descriptors: all or none" {
+	local limit names
+	mapfile -t names < <(seq -f 'n%.0f' 50)
+	maildirs "${names[@]}"
+	for limit in 8 16 32 40 64; do
+		# shellcheck disable=SC2016 # as above
+		run bash -c 'ulimit -n "$1"; shift; exec "$@"' - "$limit" \
+			"$SMTPD" --user="$(id -un)" --hostname=mx.example.org \
+			--domains="$DOMAINS" 3>&- 4>&- \
+			< <(session "${names[@]/%/@example.org}")
+		echo "with $limit: $(delivered | wc -l)"
+		if [[ $output = *"stored, id="* ]]; then
+			[ "$(delivered | wc -l)" -eq 50 ]
+		else
+			[[ $output = *"451 4.3.0 "* ]]
+			[ -z "$(delivered)" ]
+		fi
+		[ -z "$(leftovers)" ]
+		find "$DOMAINS" -type f -delete
+	done
+	[ "$limit" -eq 64 ] && [[ $output = *"stored, id="* ]]
 }
 
 @test "a directory that cannot be synced (EINVAL) takes mail" {

@@ -19,7 +19,7 @@ teardown() {
 
 killed() {
 	run python3 "$ROOT/tests/full/kill.py" "$SMTPD" "$DOMAINS" "$@"
-	sed 's/^/# /' <<<"$output" >&3
+	printf '# %s\n' "${lines[@]}" >&3
 	[ "$status" -eq 0 ]
 }
 
@@ -36,6 +36,12 @@ killed() {
 @test "killed at each system call of a delivery" {
 	need strace
 	killed calls 0
+	[[ $output != *elsewhere* ]]
+}
+
+@test "told to stop at each system call of a delivery: it is finished" {
+	need strace
+	killed stop 0
 	[[ $output != *elsewhere* ]]
 }
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: ISC
 """Kill smtpd in the middle of deliveries, and look at what it leaves.
 
-    kill.py SMTPD DOMAINS bytes|time|calls RUNS
+    kill.py SMTPD DOMAINS bytes|time|calls|stop RUNS
 
 Each run is a pipelined session of four messages to three mailboxes, killed
 (SIGKILL) after a random number of octets were sent, after a random time, or
 (calls) at every system call of a delivery in turn. Then every file in a new/
 must be a whole message, and what was answered 250 must be in every mailbox.
-Prints counts; the exit status is 1 if anything was wrong.
+With stop, SIGTERM comes at every system call in turn: then nothing may be
+stored that was not answered, and the session ends with 421 or 221. Prints
+counts; the exit status is 1 if anything was wrong.
 """
 import collections
 import fcntl
@@ -23,6 +25,7 @@ SMTPD, DOMAINS, MODE, RUNS = sys.argv[1], sys.argv[2], sys.argv[3], \
     int(sys.argv[4])
 NAMES = ["alice", "bob", "carol"]
 MESSAGES = 4
+STOPPED = [b"421 4.3.2", b"221 2.0.0"]
 CALLS = "openat2,mkdirat,writev,fsync,linkat,renameat,unlinkat,write,close"
 
 
@@ -88,10 +91,10 @@ def killed_after(text, seconds):
     return seen
 
 
-def killed_at(text, call, number):
+def killed_at(text, call, number, signal):
     """strace delivers the signal as the call is entered."""
     process = start(["strace", "-o", "/dev/null", "-e", "trace=" + call, "-e",
-                     "inject=%s:signal=KILL:when=%d" % (call, number)])
+                     "inject=%s:signal=%s:when=%d" % (call, signal, number)])
     feed(process, text)
     process.stdin.close()
     return finish(process)
@@ -118,7 +121,7 @@ class Record:
     def __init__(self):
         self.sent, self.promised = {}, set()
         self.counts = collections.Counter()
-        self.wrong = []
+        self.wrong, self.loose = [], []
 
     def add(self, run, bodies, seen):
         for number, message in enumerate(bodies):
@@ -157,6 +160,7 @@ class Record:
                                   (sorted(holders[key]), key))
         for key, names in holders.items():
             if key not in self.promised:
+                self.loose.append(key)
                 self.counts["stored, not answered" if names == set(NAMES)
                             else "in some mailboxes, not answered"] += 1
 
@@ -177,13 +181,21 @@ def main():
     process.stdin.close()
     record.add(-1, bodies, finish(process))
     whole = time.monotonic() - began
-    if MODE == "calls":
+    if MODE in ("calls", "stop"):
         bodies = [b"X-Run: -2-0\r\n\r\nhello\r\n"]
         plan = list(calls_of(session(bodies)))
         record.sent["-2-0"] = bodies[0]
+        record.promised.add("-2-0")
         for run, (call, number) in enumerate(plan):
             bodies = [b"X-Run: %d-0\r\n\r\nhello\r\n" % run]
-            record.add(run, bodies, killed_at(session(bodies), call, number))
+            seen = killed_at(session(bodies), call, number,
+                             "KILL" if MODE == "calls" else "TERM")
+            record.add(run, bodies, seen)
+            last = seen.splitlines()[-1:]
+            if MODE == "stop" and call != "close" and \
+                    (not last or last[0][:9] not in STOPPED):
+                record.wrong.append("%s %d: ends with %s" %
+                                    (call, number, last))
     else:
         for run in range(RUNS):
             bodies = bodies_of(run)
@@ -194,11 +206,14 @@ def main():
                 seen = killed_after(text, chance.random() * 1.3 * whole)
             record.add(run, bodies, seen)
     record.check()
+    if MODE == "stop" and record.counts["stored, not answered"] + \
+            record.counts["in some mailboxes, not answered"] > 0:
+        record.wrong.append("stored, but not answered: %s" % record.loose)
     print(", ".join("%s: %d" % item for item in record.counts.items()))
     for line in record.wrong[:20]:
         print(line)
     # Kills that all came too early, or too late, would show nothing.
-    useful = MODE == "calls" or \
+    useful = MODE in ("calls", "stop") or \
         0 < record.counts["answered 250"] < record.counts["messages sent"]
     return 1 if record.wrong or not useful or \
         record.counts["answered 250"] < MESSAGES else 0

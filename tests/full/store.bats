@@ -3,6 +3,7 @@
 # The store, on the file systems there are: what is done before 250, names,
 # modes, and the fallbacks.
 
+# shellcheck disable=SC2154 # stderr is set by run
 load ../helpers
 load store
 
@@ -44,7 +45,7 @@ all_have_it() {
 	local name
 	for name; do
 		[ "$(messages "example.org/$name" | wc -l)" -eq 1 ]
-		diff <(sed 1,/^$/d "$(messages "example.org/$name")") \
+		diff -q <(sed 1,/^$/d "$(messages "example.org/$name")") \
 			<(printf '%s\n' "${BODY:-hello}")
 	done
 	[ -z "$(leftovers)" ]
@@ -113,6 +114,7 @@ all_have_it() {
 @test "names are unique over 200 sessions at once" {
 	session alice@example.org >"$BATS_TEST_TMPDIR/session"
 	export -f smtpd
+	# shellcheck disable=SC2016 # $1 is the inner shell's
 	seq 200 | xargs -P 50 -I{} bash -c \
 		'smtpd <"$1" 2>/dev/null >"$1.{}"' - "$BATS_TEST_TMPDIR/session"
 	[ "$(cat "$BATS_TEST_TMPDIR"/session.* | grep -c '^250 2.0.0 stored')" \
