@@ -14,13 +14,14 @@
 #define DRIVE_H
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "protocol.h"
 
 enum {
-	DRIVE_MAX = 1 << 20,		/* octets of each thing that came out */
+	DRIVE_MAX = 1 << 22,		/* octets of each thing that came out */
 	DRIVE_RECIPIENTS = 64,		/* outcomes remembered */
 	DRIVE_MESSAGES = 4096,
 };
@@ -67,8 +68,9 @@ struct packets {
 struct drive {
 	struct protocol protocol;
 	size_t replies_len, body_len, wants_len, bodies;
-	size_t body_start[DRIVE_MESSAGES];	/* of each committed message */
+	size_t body_start[DRIVE_MESSAGES];	/* of each whole message */
 	size_t body_end[DRIVE_MESSAGES];
+	size_t body_reply[DRIVE_MESSAGES];	/* octets replied before */
 	bool body_binary[DRIVE_MESSAGES];
 	unsigned opened, committed;
 	bool closed;
@@ -131,6 +133,8 @@ drive_member(struct drive *drive)
 		protocol_answer(p, verdict);
 		return;
 	}
+	if (drive->replies_len + p->out_len > DRIVE_MAX / 4)
+		members = 1;		/* enough is enough */
 	memset(text, 'm', sizeof(text));
 	protocol_member(p, text, longest ? ADDRESS_PRINT_MAX : 3,
 	    p->index + 1 < members);
@@ -187,6 +191,8 @@ drive_serve(struct drive *drive, enum protocol_want want)
 		drive->opened = 0;
 		drive->committed += drive->commit == VERDICT_YES;
 		drive->body_end[drive->bodies] = drive->body_len;
+		drive->body_reply[drive->bodies] = drive->replies_len +
+		    p->out_len;
 		drive->body_binary[drive->bodies++] = p->body_type ==
 		    PROTOCOL_BODY_BINARYMIME;
 		assert(drive->bodies < DRIVE_MESSAGES);
