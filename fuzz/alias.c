@@ -52,7 +52,8 @@ check_line(const uint8_t *data, size_t len)
 		printed_len = 2 + address_print(&address, printed + 2);
 		memcpy(printed + printed_len, "\t# a comment\r", 13);
 		MUST(mailbox_parse_alias(printed, printed_len + 13, &again) ==
-		    1 || strstr(address.local, " #") != NULL);
+		    1 || address.local[0] == '#' ||
+		    strstr(address.local, " #") != NULL);
 		break;
 	case 0:
 		while (start < len && (line[start] == ' ' ||
