@@ -36,7 +36,7 @@ BUILD = build
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 PARTS = $(filter-out smtpd.o,$(SMTPD))
 
-$(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(PARTS)
+$(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(PARTS)
 

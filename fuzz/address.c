@@ -38,9 +38,9 @@ check_address(const struct address *address)
 		MUST((unsigned char)address->local[i] >= ' ' &&
 		    address->local[i] != 127);
 	for (size_t i = 0; i < address->domain_len; i++)
-		MUST((unsigned char)address->domain[i] > ' ' &&
-		    strchr("<>@/\\\"(),;", address->domain[i]) == NULL ||
-		    address->kind == ADDRESS_LITERAL);
+		MUST(address->kind == ADDRESS_LITERAL ||
+		    ((unsigned char)address->domain[i] > ' ' &&
+		    strchr("<>@/\\\"(),;", address->domain[i]) == NULL));
 	MUST((address->domain_len > 0) == (address->kind == ADDRESS_DOMAIN ||
 	    address->kind == ADDRESS_LITERAL));
 	MUST((address->domain[0] == '[') == (address->kind ==

@@ -426,7 +426,8 @@ static void
 check_utf8(void)
 {
 	static const struct { const char *text; bool good; } texts[] = {
-		{ "", true }, { "abc", true }, { UE, true }, { "a" UE "b", true },
+		{ "", true }, { "abc", true }, { UE, true },
+		{ "a" UE "b", true },
 		{ "\xc2\x80", true }, { "\xdf\xbf", true },
 		{ "\xe0\xa0\x80", true }, { "\xec\xbf\xbf", true },
 		{ "\xed\x9f\xbf", true }, { "\xee\x80\x80", true },

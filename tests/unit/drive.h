@@ -75,7 +75,6 @@ struct drive {
 	unsigned opened, committed;
 	bool closed;
 	enum verdict open, commit, outcome[DRIVE_RECIPIENTS];
-	size_t used;			/* octets of the input, when it closed */
 	char wants[DRIVE_MAX];		/* a letter each, "A" once for many */
 	char replies[DRIVE_MAX];
 	char body[DRIVE_MAX];		/* of all messages, one after another */
@@ -233,7 +232,7 @@ drive_start(struct drive *drive, const struct protocol_settings *settings,
     bool early)
 {
 	drive->replies_len = drive->body_len = drive->wants_len = 0;
-	drive->bodies = drive->used = 0;
+	drive->bodies = 0;
 	drive->opened = drive->committed = 0;
 	drive->closed = false;
 	protocol_init(&drive->protocol, settings, early);
@@ -290,7 +289,6 @@ drive_input(struct drive *drive, const char *input, size_t len,
 		protocol_add(p, take);
 		at += take;
 	}
-	drive->used = at - (p->in_end - p->in_start);
 }
 
 #endif
