@@ -48,17 +48,24 @@ take_byte(const char **text, const char *end, char byte)
 static bool
 parse_definition(const char **text, const char *end, struct quota *out)
 {
+	unsigned seen = 0;
+
 	do {
 		int64_t number;
+		unsigned part;
 
-		if (!take_number(text, end, &number) || number < 0)
+		if (take_byte(text, end, '-') ||
+		    !take_number(text, end, &number))
 			return false;
-		if (take_byte(text, end, 'S'))
+		part = take_byte(text, end, 'S') ? 1 :
+		    take_byte(text, end, 'C') ? 2 : 0;
+		if (part == 0 || seen & part)
+			return false;
+		seen |= part;
+		if (part == 1)
 			out->octets_max = (uint64_t)number;
-		else if (take_byte(text, end, 'C'))
-			out->messages_max = (uint64_t)number;
 		else
-			return false;
+			out->messages_max = (uint64_t)number;
 	} while (take_byte(text, end, ','));
 	return *text == end || take_byte(text, end, '\n');
 }
