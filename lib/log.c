@@ -148,15 +148,18 @@ format_line(const struct log_record *record, char line[LINE_MAX_LEN])
 	return len;
 }
 
-/* The record as journal fields: MESSAGE, PRIORITY, MESSAGE_ID and SMTPD_KEY
- * for each field, printable like the rest. */
+/* The record as journal fields: MESSAGE, PRIORITY, MESSAGE_ID, what syslog would
+ * know us by (journalctl -t smtpd, mail.log) and SMTPD_KEY for each field,
+ * printable like the rest. */
 static void
 send_journal(const struct log *log, const struct log_record *record,
     const char *line)
 {
 	char fields[LINE_MAX_LEN + LOG_FIELDS_MAX * sizeof("SMTPD_=")];
 	char message[LINE_MAX_LEN + sizeof("MESSAGE=")], priority[16];
-	struct iovec vector[LOG_FIELDS_MAX + 4];
+	static char origin[] = "SYSLOG_IDENTIFIER=smtpd";
+	char facility[16 + sizeof("SYSLOG_FACILITY=")];
+	struct iovec vector[LOG_FIELDS_MAX + 5];
 	size_t len = 0;
 	int count = 0;
 
@@ -164,7 +167,11 @@ send_journal(const struct log *log, const struct log_record *record,
 	(void)snprintf(priority, sizeof(priority), "PRIORITY=%d",
 	    events[record->event].priority);
 	vector[count++] = (struct iovec){ message, strlen(message) };
+	(void)snprintf(facility, sizeof(facility), "SYSLOG_FACILITY=%d",
+	    LOG_FAC(LOG_MAIL));
 	vector[count++] = (struct iovec){ priority, strlen(priority) };
+	vector[count++] = (struct iovec){ origin, strlen(origin) };
+	vector[count++] = (struct iovec){ facility, strlen(facility) };
 	vector[count++] = (struct iovec){
 		(void *)(uintptr_t)events[record->event].message_id,
 		strlen(events[record->event].message_id),
