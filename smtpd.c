@@ -74,6 +74,8 @@ catch_signals(void)
 	(void)sigaction(SIGTERM, &on, NULL);
 	on.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &on, NULL);
+	/* A file size limit is an error of write(2), for the client to hear. */
+	(void)sigaction(SIGXFSZ, &on, NULL);
 }
 
 static time_t
@@ -235,13 +237,14 @@ serve(struct session *session, enum protocol_want want)
 /* Closing with input unread would take our last reply back (TCP resets): stop
  * sending, and let the client finish for a moment. */
 static void
-linger(struct guard *guard, const struct peer *peer)
+linger(const struct guard *guard, const struct session *session)
 {
 	static char junk[4096];
 	size_t drained = 0;
 	ssize_t got = 1;
 
-	if (peer->kind != PEER_NETWORK || guard->gone ||
+	if (session->peer->kind != PEER_NETWORK || guard->gone ||
+	    session->protocol.quit ||
 	    shutdown(guard->out_fd, SHUT_WR) < 0)
 		return;
 	alarmed = 0;
@@ -288,7 +291,7 @@ run_session(struct session *session, struct guard *guard,
 			break;
 		case PROTOCOL_WANT_CLOSE:
 			send_replies(guard, &session->protocol);
-			linger(guard, session->peer);
+			linger(guard, session);
 			return;
 		default:
 			serve(session, want);
@@ -380,16 +383,19 @@ drop_privileges(const struct config *config)
 /* We cannot serve: the operator is told why, a client that it is not its
  * fault (RFC 5321, 3.1). */
 static int
-give_up(const struct log *log, int out_fd, bool client, const char *text,
+give_up(struct log *log, int out_fd, bool client, const char *text,
     int status)
 {
 	static const char reply[] =
 	    "421 4.3.5 service not available: a local configuration error\r\n";
 	struct log_record record;
 
-	log_begin(&record, LOG_PROBLEM);
-	log_field(&record, "problem", "%s", text);
-	log_write(log, &record);
+	for (size_t len = 0; *text != '\0'; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		log_begin(&record, LOG_PROBLEM);
+		log_field(&record, "problem", "%.*s", (int)len, text);
+		log_write(log, &record);
+	}
 	if (client && write(out_fd, reply, sizeof(reply) - 1) < 0)
 		return status;	/* then nobody is there */
 	return status;
@@ -466,7 +472,7 @@ main(int argc, char *argv[])
 	}
 	peer_describe(guard.in_fd, &peer);
 	client = is_client(guard.in_fd);
-	log_open(&log, config.log == CONFIG_LOG_AUTO || (client &&
+	log_init(&log, config.log == CONFIG_LOG_AUTO || (client &&
 	    config.log == CONFIG_LOG_STDERR) ? log_choose(client) :
 	    (enum log_destination)(config.log - CONFIG_LOG_JOURNAL));
 	if (peer.kind == PEER_LISTENING)

@@ -60,12 +60,18 @@ log_choose(bool client)
 }
 
 void
-log_open(struct log *log, enum log_destination destination)
+log_init(struct log *log, enum log_destination destination)
+{
+	*log = (struct log){ .destination = destination };
+}
+
+static void
+open_destination(struct log *log)
 {
 	void *library;
 
-	*log = (struct log){ .destination = destination };
-	if (destination == LOG_TO_JOURNAL) {
+	log->opened = true;
+	if (log->destination == LOG_TO_JOURNAL) {
 		library = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
 		if (library != NULL)
 			*(void **)&log->sendv =
@@ -148,17 +154,18 @@ format_line(const struct log_record *record, char line[LINE_MAX_LEN])
 	return len;
 }
 
-/* The record as journal fields: MESSAGE, PRIORITY, MESSAGE_ID, what syslog would
- * know us by (journalctl -t smtpd, mail.log) and SMTPD_KEY for each field,
- * printable like the rest. */
+/* The record as journal fields: MESSAGE, PRIORITY, MESSAGE_ID and SMTPD_KEY
+ * for each field, printable like the rest. The identifier and the facility are
+ * those of syslog: libsystemd would take the name from argv, where title.c
+ * writes. */
 static void
 send_journal(const struct log *log, const struct log_record *record,
     const char *line)
 {
 	char fields[LINE_MAX_LEN + LOG_FIELDS_MAX * sizeof("SMTPD_=")];
 	char message[LINE_MAX_LEN + sizeof("MESSAGE=")], priority[16];
-	static char origin[] = "SYSLOG_IDENTIFIER=smtpd";
-	char facility[16 + sizeof("SYSLOG_FACILITY=")];
+	static const char identifier[] = "SYSLOG_IDENTIFIER=smtpd";
+	static const char facility[] = "SYSLOG_FACILITY=2";	/* mail */
 	struct iovec vector[LOG_FIELDS_MAX + 5];
 	size_t len = 0;
 	int count = 0;
@@ -167,14 +174,16 @@ send_journal(const struct log *log, const struct log_record *record,
 	(void)snprintf(priority, sizeof(priority), "PRIORITY=%d",
 	    events[record->event].priority);
 	vector[count++] = (struct iovec){ message, strlen(message) };
-	(void)snprintf(facility, sizeof(facility), "SYSLOG_FACILITY=%d",
-	    LOG_FAC(LOG_MAIL));
 	vector[count++] = (struct iovec){ priority, strlen(priority) };
-	vector[count++] = (struct iovec){ origin, strlen(origin) };
-	vector[count++] = (struct iovec){ facility, strlen(facility) };
 	vector[count++] = (struct iovec){
 		(void *)(uintptr_t)events[record->event].message_id,
 		strlen(events[record->event].message_id),
+	};
+	vector[count++] = (struct iovec){
+		(void *)(uintptr_t)identifier, sizeof(identifier) - 1,
+	};
+	vector[count++] = (struct iovec){
+		(void *)(uintptr_t)facility, sizeof(facility) - 1,
 	};
 	for (size_t i = 0; i < record->fields; i++) {
 		size_t start = len;
@@ -199,11 +208,13 @@ send_journal(const struct log *log, const struct log_record *record,
 }
 
 void
-log_write(const struct log *log, struct log_record *record)
+log_write(struct log *log, const struct log_record *record)
 {
 	char line[LINE_MAX_LEN];
 	size_t len = format_line(record, line);
 
+	if (!log->opened)
+		open_destination(log);
 	switch (log->destination) {
 	case LOG_TO_JOURNAL:
 		send_journal(log, record, line);

@@ -1,0 +1,119 @@
+# Functions for tests with a real listener. Use: load ../helpers, load net
+# shellcheck shell=bash
+
+# Tests of a file share its listener and its mailboxes.
+export BATS_NO_PARALLELIZE_WITHIN_FILE=true
+
+# The tree of the whole file instead of one for each test; LOG takes the
+# records of smtpd.
+file_tree() {
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR tree
+	export LOG=$BATS_FILE_TMPDIR/log
+	: >"$LOG"
+}
+
+empty_mailboxes() {
+	find "$DOMAINS" -type f -path '*/new/*' -delete
+}
+
+# The command line of smtpd for those who start it, an argument a line.
+smtpd_command() {
+	printf '%s\n' "$SMTPD" --user="$(id -un)" --hostname=mx.example.org \
+		--domains="$DOMAINS" "$@"
+}
+
+# Where other programs and packages of the tests are kept between runs.
+cache() {
+	local dir=${XDG_CACHE_HOME:-$HOME/.cache}/smtpd-tests
+	mkdir -p "$dir" && echo "$dir"
+}
+
+# tcpserver with smtpd on a free port of 127.0.0.1. Sets PORT and LISTENER,
+# its process id: listen ARGS...
+listen() {
+	local command fifo
+	mapfile -t command < <(smtpd_command "$@")
+	fifo=$(mktemp -u "$BATS_FILE_TMPDIR/port.XXXXXX")
+	mkfifo "$fifo"
+	tcpserver -1 -HR -l 0 127.0.0.1 0 "${command[@]}" \
+		>"$fifo" 2>>"$LOG" 3>&- &
+	LISTENER=$!
+	read -r PORT <"$fifo"
+	export PORT LISTENER
+}
+
+# End a process that we started, and wait for that: finish PID
+finish() {
+	[ -n "$1" ] || return 0
+	kill "$1" 2>/dev/null || return 0
+	wait "$1" 2>/dev/null || true
+}
+
+free_port() {
+	python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
+# Whether anybody listens on a TCP port; asks the kernel, as a connection might
+# be counted as a session.
+is_open() {
+	grep -qE "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$1") [0-9A-F]+:0000 0A" \
+		/proc/net/tcp /proc/net/tcp6
+}
+
+# Wait until COMMAND succeeds; fail after ten seconds: await COMMAND ARGS...
+await() {
+	local end=$((SECONDS + 10))
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.02
+	done
+}
+
+# Wait for a line of the records: await_record PATTERN [LOG]
+await_record() {
+	timeout 10 tail -n +1 -f "${2:-$LOG}" 2>/dev/null 3>&- |
+		grep -qm1 -- "$1" || {
+		echo "no record of $1 in:"
+		cat "${2:-$LOG}"
+		return 1
+	}
+}
+
+# A client that waits for the greeting, then sends the lines of standard input
+# ended by CR LF, and prints all that it was told: speak HOST PORT
+speak() {
+	local greeting
+	exec 4<>"/dev/tcp/$1/$2"
+	IFS= read -r -t 10 greeting <&4
+	printf '%s\n' "$greeting"
+	sed 's/$/\r/' >&4
+	timeout 10 cat <&4
+	exec 4>&-
+}
+
+# The name of the one message in a mailbox; more or fewer are a failure.
+the_message() {
+	local found
+	mapfile -t found < <(messages "$1")
+	if [ "${#found[@]}" -ne 1 ]; then
+		echo "${#found[@]} messages in $1 instead of one" >&2
+		return 1
+	fi
+	echo "${found[0]}"
+}
+
+# A message without the trace fields that smtpd wrote before it.
+untraced() {
+	awk 'trace < 2 && /^(Return-Path|Received):/ { trace++; next }
+		trace == 1 || (trace == 2 && !rest && /^[ \t]/) { next }
+		{ rest = 1; print }' "$1"
+}
+
+# The fields that smtpd wrote, on one line.
+trace_of() {
+	awk '/^[ \t]/ || ++fields <= 2 { print; next } { exit }' "$1" |
+		tr -d '\r\n'
+}
