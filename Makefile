@@ -40,12 +40,58 @@ $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(PARTS)
 
-units: $(UNITS)
+unit-programs: $(UNITS)
+units: unit-programs
 	@for unit in $(UNITS); do $$unit || exit 1; done
 
 # Pure functions and pipes: under 10 seconds, no root, no network.
 test: smtpd units
 	bats tests/quick
+
+# Everything: installs the Debian packages it needs; some of it wants root.
+check:
+	@tests/setup
+	@MAKE='$(MAKE)' tests/check
+
+# A server to try, on 127.0.0.1:2525, that takes any mail into ./mail.
+run:
+	@tests/setup gcc libc6-dev libidn2-dev systemd
+	@$(MAKE) --no-print-directory smtpd
+	@tests/run
+
+# --- installation: in each file the usual paths become those chosen here ---
+SBIN = $(DESTDIR)$(PREFIX)/sbin
+LIB = $(DESTDIR)$(PREFIX)/lib
+SHARE = $(DESTDIR)$(PREFIX)/share
+CONF = $(DESTDIR)$(sysconfdir)/smtpd/smtpd.conf
+TEXTS = $(LIB)/systemd/system/smtpd.socket \
+	$(LIB)/systemd/system/smtpd@.service \
+	$(LIB)/systemd/catalog/smtpd.catalog \
+	$(LIB)/sysusers.d/smtpd.conf $(LIB)/tmpfiles.d/smtpd.conf \
+	$(SHARE)/doc/smtpd/smtpd.xinetd \
+	$(patsubst man/%,$(SHARE)/man/man8/%,$(wildcard man/*.8)) \
+	$(patsubst man/%,$(SHARE)/man/man5/%,$(wildcard man/*.5))
+PATHS = 's,/usr/local,$(PREFIX),g; s,/var/lib,$(localstatedir)/lib,g; \
+	s,/etc/smtpd,$(sysconfdir)/smtpd,g'
+INSTALL = install -D -m 644
+
+install: smtpd
+	install -D -t $(SBIN) smtpd
+	$(INSTALL) -t $(LIB)/systemd/system systemd/smtpd.socket systemd/smtpd@.service
+	$(INSTALL) -t $(LIB)/systemd/catalog systemd/smtpd.catalog
+	$(INSTALL) systemd/smtpd.sysusers $(LIB)/sysusers.d/smtpd.conf
+	$(INSTALL) systemd/smtpd.tmpfiles $(LIB)/tmpfiles.d/smtpd.conf
+	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd
+	for page in $(wildcard man/*.[58]); do \
+		$(INSTALL) -t $(SHARE)/man/man$${page##*.} $$page || exit 1; \
+	done
+	sed -i $(PATHS) $(TEXTS)
+	test -e $(CONF) || { $(INSTALL) systemd/smtpd.conf $(CONF) && \
+		sed -i $(PATHS) $(CONF); }
+
+# Mail, settings and the user stay.
+uninstall:
+	rm -f $(SBIN)/smtpd $(TEXTS)
 
 # --- fuzzing: the language, addresses, alias files, settings ---
 # make fuzz [SECONDS=60]: each target for that time; what it finds stays in
@@ -91,5 +137,5 @@ replay: $(FUZZERS)
 clean:
 	rm -rf smtpd *.[od] */*.[od] $(BUILD)
 
-.PHONY: all units test clean
+.PHONY: all unit-programs units test check run install uninstall clean
 -include $(SMTPD:.o=.d)

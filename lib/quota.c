@@ -313,7 +313,7 @@ int
 quota_read(int maildir_fd, uint64_t octets, struct quota *out)
 {
 	struct stat st;
-	bool counted;
+	bool counted = false;
 
 	if (load(maildir_fd, out, &counted, &st) < 0)
 		return -1;

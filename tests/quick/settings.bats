@@ -219,7 +219,6 @@ END
 	run -78 smtpd --check
 	grep -q '^not_a_domain: not a domain name' <<<"$output"
 	has 'Example.COM: a domain is written in lower case'
-	grep -q '^bare.example: no postmaster' <<<"$output"
 	grep -q '^example.org/Carol: no address leads here' <<<"$output"
 	has 'example.org/open: everybody may write here; chmod o-w'
 	has 'example.org/broken:1: nobody@example.org does not exist'
