@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# packages: strace python3 util-linux
+# packages: strace python3 util-linux fuse3 libfuse3-dev pkg-config gcc
 # What fails in a delivery: each system call in turn, full and read-only disks,
 # mailboxes that go away. All or none, the right code, and the session goes on.
 
@@ -33,6 +33,14 @@ table() {
 	need strace python3
 	run python3 "$ROOT/tests/full/faults.py" "$SMTPD" "$BATS_TEST_TMPDIR" \
 		lmtp
+	table
+	[ "$status" -eq 0 ]
+}
+
+@test "each system call fails where there are no links and no O_TMPFILE" {
+	need strace python3
+	show -o no_link
+	run python3 "$ROOT/tests/full/faults.py" "$SMTPD" "$DOMAINS" few
 	table
 	[ "$status" -eq 0 ]
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Make each system call of a delivery fail, one after the other.
 
-    faults.py SMTPD DIRECTORY [lmtp]
+    faults.py SMTPD DIRECTORY [lmtp|few]
 
 A session of two messages to three mailboxes runs under strace, which lists its
 system calls; then again for each of these calls and each error, with that call
@@ -21,7 +21,10 @@ SMTPD, DIRECTORY, LMTP = sys.argv[1], sys.argv[2], sys.argv[3:] == ["lmtp"]
 NAMES = ["alice", "bob", "carol"]
 ERRORS = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE", "ENFILE", "ENOMEM",
           "ENOENT", "EACCES"]
-CALLS = ["openat2", "openat", "mkdirat", "writev", "fsync", "linkat"]
+if sys.argv[3:] == ["few"]:         # on a slow file system
+    ERRORS = ["ENOSPC", "EIO", "EACCES"]
+CALLS = ["openat2", "openat", "mkdirat", "writev", "fsync", "linkat",
+         "renameat", "copy_file_range", "pread64"]
 CODES = {"ENOSPC": "452 4.3.1", "EDQUOT": "452 4.2.2", "EACCES": "451 4.3.5"}
 BODY = "Subject: test\r\n\r\n" + "x" * 70 + "\r\n"
 TRACE = os.path.join(DIRECTORY, "trace")
@@ -120,6 +123,8 @@ def place(line):
         path = re.search(r"<([^>]*)>(\(deleted\))?", line)
         return "the file" if path.group(2) else \
             "/".join(path.group(1).split("/")[-2:])
+    if call_of(line) in ("copy_file_range", "pread64"):
+        return "the file"
     if call_of(line) == "linkat":
         return "/".join(re.findall(r"<([^>]*)>", line)[-1].split("/")[-2:])
     return re.search(r'"([^"]*)"', line).group(1)

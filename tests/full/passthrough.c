@@ -101,6 +101,12 @@ pt_unlink(const char *path)
 }
 
 static int
+pt_rmdir(const char *path)
+{
+	return told(unlinkat(root_fd, beneath(path), AT_REMOVEDIR));
+}
+
+static int
 pt_rename(const char *from, const char *to, unsigned flags)
 {
 	note("rename");
@@ -194,6 +200,7 @@ static const struct fuse_operations operations = {
 	.readdir = pt_readdir,
 	.mkdir = pt_mkdir,
 	.unlink = pt_unlink,
+	.rmdir = pt_rmdir,
 	.rename = pt_rename,
 	.link = pt_link,
 	.open = pt_open,

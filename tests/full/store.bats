@@ -163,6 +163,19 @@ all_have_it() {
 	[ "$(stat -c %h:%a "$(messages example.org/u5)")" = 1:640 ]
 }
 
+@test "two recipients of one mailbox: one message" {
+	ln -s alice "$DOMAINS/example.org/alias"
+	session {alice,alias,alice+tag}@example.org | smtpd
+	all_have_it alice
+}
+
+@test "more Maildirs than the setting mailboxes: 452 4.5.3, the rest goes on" {
+	run --separate-stderr smtpd --mailboxes=2 < <(
+		session {alice,bob,postmaster,bob}@example.org)
+	[[ $output = *"250 2.1.5"*"250 2.1.5"*"452 4.5.3"*"250 2.1.5"* ]]
+	all_have_it alice bob
+}
+
 @test "a mailbox directory is never made" {
 	rmdir "$DOMAINS/example.org/bob"
 	run --separate-stderr smtpd < <(session bob@example.org)
