@@ -380,8 +380,8 @@ drop_privileges(const struct config *config)
 /* We cannot serve: the operator is told why, a client that it is not its
  * fault (RFC 5321, 3.1). */
 static int
-give_up(const struct log *log, int out_fd, bool client, const char *text,
-    int status)
+give_up(const struct log *log, struct guard *guard, const struct peer *peer,
+    const char *text, int status)
 {
 	static const char reply[] =
 	    "421 4.3.5 service not available: a local configuration error\r\n";
@@ -390,8 +390,11 @@ give_up(const struct log *log, int out_fd, bool client, const char *text,
 	log_begin(&record, LOG_PROBLEM);
 	log_field(&record, "problem", "%s", text);
 	log_write(log, &record);
-	if (client && write(out_fd, reply, sizeof(reply) - 1) < 0)
+	if (peer->kind == PEER_LISTENING)
+		return status;
+	if (write(guard->out_fd, reply, sizeof(reply) - 1) < 0)
 		return status;	/* then nobody is there */
+	linger(guard, peer);
 	return status;
 }
 
@@ -470,19 +473,17 @@ main(int argc, char *argv[])
 	    config.log == CONFIG_LOG_STDERR) ? log_choose(client) :
 	    (enum log_destination)(config.log - CONFIG_LOG_JOURNAL));
 	if (peer.kind == PEER_LISTENING)
-		return give_up(&log, guard.out_fd, false, "the descriptor is a "
+		return give_up(&log, &guard, &peer, "the descriptor is a "
 		    "listening socket; use Accept=yes (systemd) or nowait "
 		    "(inetd)", EX_CONFIG);
 	if (!loaded)
-		return give_up(&log, guard.out_fd, true, call.problems,
-		    EX_CONFIG);
+		return give_up(&log, &guard, &peer, call.problems, EX_CONFIG);
 	obstacle = drop_privileges(&config);
 	if (obstacle != NULL)
-		return give_up(&log, guard.out_fd, true, obstacle, EX_CONFIG);
+		return give_up(&log, &guard, &peer, obstacle, EX_CONFIG);
 	if (session_init(&session, &config, &log, &peer,
 	    spoke_early(&config, &peer, guard.in_fd)) < 0)
-		return give_up(&log, guard.out_fd, true, strerror(errno),
-		    EX_OSERR);
+		return give_up(&log, &guard, &peer, strerror(errno), EX_OSERR);
 	title_init(&title, argv);
 	run_session(&session, &guard, &title);
 	session_finish(&session);

@@ -7,7 +7,7 @@ load ../helpers
 load net
 
 setup_file() {
-	need tcpserver python3
+	command -v tcpserver >/dev/null || return 0
 	file_tree
 	listen
 }
@@ -17,6 +17,7 @@ teardown_file() {
 }
 
 setup() {
+	need tcpserver python3
 	empty_mailboxes
 	cd "$BATS_TEST_TMPDIR" || return
 	SMUGGLING=$BATS_TEST_DIRNAME/smuggling
@@ -159,6 +160,15 @@ codes_are() {
 		[[ ${lines[-1]} =~ ^(221|500|501)\ .*bye ]]
 		[ "${#lines[@]}" -eq 2 ]
 	done
+}
+
+@test "a 421 for a wrong setting is not lost either" {
+	local LISTENER PORT
+	listen --errors=many
+	run python3 "$SMUGGLING/blast.py" "$PORT" '' 800000
+	finish "$LISTENER"
+	[ "$status" -eq 0 ]
+	codes_are 421
 }
 
 @test "a line without an end: 500, and close" {
