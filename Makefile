@@ -10,7 +10,7 @@ localstatedir = /var
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wformat=2 -Werror
 HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE \
-	-fstack-clash-protection -fcf-protection
+	-fstack-clash-protection
 COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(WARNINGS) \
 	$(HARDENING) $(SANITIZE) -I. -MMD -MP
 LINK = $(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(CFLAGS) $(SANITIZE)

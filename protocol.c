@@ -106,6 +106,8 @@ enum {				/* verb flags */
 	SMTP_ONLY = 2,
 	LMTP_ONLY = 4,
 	FOREIGN = 8,		/* another protocol's: hang up */
+	FRAMES = 16,		/* it says how many octets follow that are no
+				 * commands: hang up where it is not clear */
 };
 
 /* --- saying things --- */
@@ -168,22 +170,28 @@ respond(struct protocol *p, const char *text)
 	return PROTOCOL_WANT_NOTHING;
 }
 
+static void
+put_usage(struct protocol *p, const struct protocol_verb *verb)
+{
+	put(p, verb->name);
+	if (verb->usage != NULL) {
+		put(p, " ");
+		put(p, verb->usage);
+	}
+}
+
+/* The arguments are wrong: say what they are. */
 static enum protocol_want
 respond_usage(struct protocol *p)
 {
-	if (p->errors++ >= p->settings->errors_max) {
-		hang_up(p, ERRORS_FULL);
-		return PROTOCOL_WANT_NOTHING;
+	size_t before = p->out_len;
+
+	(void)respond(p, ARGUMENTS);
+	if (!p->closing) {
+		p->out_len = before + sizeof(ARGUMENTS) - 1;
+		put_usage(p, p->command);
+		put(p, "\r\n");
 	}
-	put(p, ARGUMENTS);
-	put(p, p->command->name);
-	if (p->command->usage != NULL) {
-		put(p, p->command->usage[0] == ':' ? "" : " ");
-		put(p, p->command->usage + (p->command->usage[0] == ':'));
-	}
-	put(p, "\r\n");
-	p->rejected = ARGUMENTS;
-	p->noted = false;
 	return PROTOCOL_WANT_NOTHING;
 }
 
@@ -247,6 +255,15 @@ refuse(struct protocol *p, const char *text)
 		p->refusal = text;
 }
 
+/* Refuse, but not before the octets that come first were looked at: which of
+ * two faults is told must not depend on how they came in packets. */
+static void
+refuse_next(struct protocol *p, const char *text)
+{
+	if (p->refusal == NULL)
+		p->pending = text;
+}
+
 /* Within a line: go to its end, or to the end of in. Only CR LF ends a line:
  * a bare CR or LF is refused, and what follows it is not the start of a line,
  * so that no "." there ends the message (CVE-2023-51764 to -51766). */
@@ -264,26 +281,25 @@ scan_line(struct protocol *p, const char *in, size_t len)
 	}
 	if (lf == NULL)
 		return len;
-	if (p->settings->bare_newline) {
+	if (p->settings->bare_newline)
 		p->line = LINE_START;
-	} else {
-		refuse(p, BODY_BARE);
-		p->line = LINE_TEXT;
-	}
-	return text + 1;
+	else
+		refuse_next(p, BODY_BARE);
+	/* The one that is refused is taken after it was. */
+	return p->pending == NULL ? text + 1 : text;
 }
 
 /* Take octets of in[0..len) and set .slice to those that belong to the
  * message, without the dot that stuffed a line (RFC 5321, 4.5.2). Stops early
- * where a dot is left out and at the end of the message. Returns how many
- * octets were taken. */
+ * where a dot is left out, before a fault and at the end of the message.
+ * Returns how many octets were taken. */
 static size_t
 unstuff(struct protocol *p, const char *in, size_t len)
 {
 	size_t at = 0, start = 0;
 
 	p->slice = in;
-	while (at < len && p->line != LINE_END) {
+	while (at < len && p->line != LINE_END && p->pending == NULL) {
 		switch (p->line) {
 		case LINE_START:
 			if (in[at] != '.' || p->chunked) {
@@ -306,7 +322,7 @@ unstuff(struct protocol *p, const char *in, size_t len)
 			if (in[at] == '\n')
 				at++;
 			else
-				refuse(p, BODY_BARE);
+				refuse_next(p, BODY_BARE);
 			break;
 		case LINE_DOT:
 			if (in[at] == '\r') {
@@ -330,7 +346,7 @@ unstuff(struct protocol *p, const char *in, size_t len)
 			/* Not the end: the withheld CR is text after all. */
 			p->line = LINE_TEXT;
 			if (!p->settings->bare_newline)
-				refuse(p, BODY_BARE);
+				refuse_next(p, BODY_BARE);
 			p->slice = "\r";
 			p->slice_len = 1;
 			return at;
@@ -436,6 +452,7 @@ static void
 begin_body(struct protocol *p, bool chunked)
 {
 	p->chunked = chunked;
+	p->pending = NULL;
 	p->line = LINE_START;
 	p->header = HEADER_NAME;
 	p->field_len = p->held = p->slice_len = 0;
@@ -458,6 +475,7 @@ take_body(struct protocol *p)
 {
 	const char *in = p->in + p->in_start;
 	size_t len = body_ahead(p);
+	uint64_t max = p->settings->size_max;
 
 	if (p->chunked && (p->settings->bare_newline || p->refusal != NULL ||
 	    p->body_type == PROTOCOL_BODY_BINARYMIME)) {
@@ -470,8 +488,10 @@ take_body(struct protocol *p)
 	if (p->chunked)
 		p->chunk -= len;
 	p->octets += p->slice_len;
-	if (p->settings->size_max > 0 && p->octets > p->settings->size_max)
-		refuse(p, TOO_BIG);
+	if (max > 0 && p->octets > max && p->refusal == NULL) {
+		p->slice_len -= (size_t)(p->octets - max);
+		refuse_next(p, TOO_BIG);
+	}
 }
 
 /* A chunk that is not the last was taken, or refused. */
@@ -520,6 +540,10 @@ step_body(struct protocol *p)
 			return PROTOCOL_WANT_APPEND;
 	}
 	p->slice_len = 0;
+	if (p->pending != NULL) {
+		refuse(p, p->pending);
+		p->pending = NULL;
+	}
 	if (p->chunked ? p->chunk == 0 : p->line == LINE_END)
 		return end_body(p);
 	if (body_ahead(p) == 0)
@@ -719,7 +743,6 @@ on_mail(struct protocol *p, const char *args, size_t len)
 		hang_up(p, MESSAGES_FULL);
 		return PROTOCOL_WANT_NOTHING;
 	}
-	p->transactions++;
 	if (!skip_word(&args, &len, "from:"))
 		return respond_usage(p);
 	status = address_parse_path(args, len,
@@ -727,6 +750,7 @@ on_mail(struct protocol *p, const char *args, size_t len)
 	if (status != ADDRESS_OK)
 		return respond(p, status == ADDRESS_TOO_LONG ? SENDER_LONG :
 		    SENDER_SYNTAX);
+	p->has_path = true;
 	p->size = 0;
 	p->body_type = PROTOCOL_BODY_7BIT;
 	p->utf8 = false;
@@ -755,6 +779,7 @@ on_rcpt(struct protocol *p, const char *args, size_t len)
 	if (status != ADDRESS_OK)
 		return respond(p, status == ADDRESS_TOO_LONG ? RECIPIENT_LONG :
 		    RECIPIENT_SYNTAX);
+	p->has_path = true;
 	problem = run_parameters(p, rcpt_parameters, args + used, len - used);
 	if (problem != NULL)
 		return respond(p, problem);
@@ -843,6 +868,7 @@ parse_who(struct protocol *p, const char *args, size_t len)
 	    address_parse_mailbox(args, len, &p->path);
 	if (status != ADDRESS_OK || used != len)
 		return RECIPIENT_SYNTAX;
+	p->has_path = true;
 	return p->path.utf8 && !utf8 ? RECIPIENT_UTF8 : NULL;
 }
 
@@ -884,14 +910,6 @@ on_quit(struct protocol *p, const char *args, size_t len)
 	return PROTOCOL_WANT_NOTHING;
 }
 
-static enum protocol_want
-on_foreign(struct protocol *p, const char *args, size_t len)
-{
-	(void)args, (void)len;
-	hang_up(p, NOT_SMTP);
-	return PROTOCOL_WANT_NOTHING;
-}
-
 /* --- the verb table: what is understood, when, and with what --- */
 
 enum {				/* how extensions lengthen MAIL */
@@ -915,7 +933,8 @@ static const struct protocol_verb verbs[] = {
 	{ "RCPT", "TO:<forward-path>", on_rcpt, SENDER | RECIPIENT,
 	    NEEDS_ARGUMENTS, LINE },
 	{ "DATA", NULL, on_data, SENDER | RECIPIENT, 0, LINE },
-	{ "BDAT", "octets [LAST]", on_bdat, SERVED, NEEDS_ARGUMENTS, LINE },
+	{ "BDAT", "octets [LAST]", on_bdat, SERVED, NEEDS_ARGUMENTS | FRAMES,
+	    LINE },
 	{ "RSET", NULL, on_rset, SERVED, 0, LINE },
 	{ "NOOP", "[text]", on_noop, SERVED, 0, LINE },
 	{ "VRFY", "address [SMTPUTF8]", on_vrfy, SERVED, NEEDS_ARGUMENTS,
@@ -935,14 +954,14 @@ static const struct protocol_verb verbs[] = {
 	{ "SAML", "", NULL, SERVED, 0, LINE },
 
 	/* A web page may make a browser talk to us: not one line further. */
-	{ "GET", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "POST", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "PUT", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "HEAD", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "CONNECT", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "OPTIONS", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "DELETE", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
-	{ "PRI", "", on_foreign, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "GET", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "POST", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "PUT", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "HEAD", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "CONNECT", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "OPTIONS", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "DELETE", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
+	{ "PRI", "", NULL, ANY, FOREIGN, PROTOCOL_LINE_MAX },
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
@@ -957,8 +976,15 @@ static bool
 has_help(const struct protocol *p, const struct protocol_verb *verb)
 {
 	return is_spoken(p, verb) && verb->run != NULL &&
-	    !(verb->flags & FOREIGN) &&
 	    (verb->run != on_expn || p->settings->expn);
+}
+
+static size_t
+word_len(const char *line, size_t len)
+{
+	const char *space = memchr(line, ' ', len);
+
+	return space == NULL ? len : (size_t)(space - line);
 }
 
 static const struct protocol_verb *
@@ -987,9 +1013,7 @@ on_help(struct protocol *p, const char *args, size_t len)
 		if (verb == NULL || !has_help(p, verb))
 			return respond(p, NO_TOPIC);
 		put(p, "214 2.0.0 ");
-		put(p, verb->name);
-		put(p, verb->usage == NULL ? "" : " ");
-		put(p, verb->usage == NULL ? "" : verb->usage);
+		put_usage(p, verb);
 		put(p, "\r\n");
 		return PROTOCOL_WANT_NOTHING;
 	}
@@ -1014,18 +1038,38 @@ has_control(const char *text, size_t len)
 	return false;
 }
 
+/* The last command is past: a record must not name it, nor its path. */
+static void
+forget_command(struct protocol *p)
+{
+	p->verb = "";
+	p->has_path = false;
+}
+
+/* A line that is wrong as a line, whatever its verb. What follows one that
+ * cannot be understood is not looked at if it may be no command. */
+static enum protocol_want
+refuse_line(struct protocol *p, const char *text)
+{
+	unsigned flags = p->command->flags;
+
+	if (!(flags & (FOREIGN | FRAMES)))
+		return respond(p, text);
+	hang_up(p, flags & FOREIGN ? NOT_SMTP : text);
+	return PROTOCOL_WANT_NOTHING;
+}
+
 /* A command line without its end. size counts that end. */
 static enum protocol_want
 dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 {
-	size_t verb_len = 0;
+	size_t verb_len;
 
 	while (len > 0 && line[len - 1] == ' ')
 		len--;
-	while (verb_len < len && line[verb_len] != ' ')
-		verb_len++;
+	verb_len = word_len(line, len);
 	p->commands++;
-	p->verb = "";
+	forget_command(p);
 	p->command = find_verb(p, line, verb_len);
 	if (p->command == NULL && p->state != REFUSED)
 		return respond(p, size > PROTOCOL_COMMAND_MAX ? LINE_LONG :
@@ -1033,10 +1077,10 @@ dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 	if (p->command == NULL || !(p->command->states & (unsigned)p->state))
 		return respond(p, sequence_error(p));
 	p->verb = p->command->name;
-	if (size > p->command->line_max)
-		return respond(p, LINE_LONG);
+	if (size > p->command->line_max || p->command->flags & FOREIGN)
+		return refuse_line(p, LINE_LONG);
 	if (has_control(line, len))
-		return respond(p, CONTROL);
+		return refuse_line(p, CONTROL);
 	if (p->command->run == NULL)
 		return respond(p, NOT_IMPLEMENTED);
 	while (verb_len < len && line[verb_len] == ' ')
@@ -1061,6 +1105,7 @@ step_command(struct protocol *p)
 	if (((unsigned char)line[0] < ' ' || (unsigned char)line[0] > '~') &&
 	    line[0] != '\r' && line[0] != '\n') {
 		/* A TLS hello, a screen reader's escape: not SMTP. */
+		forget_command(p);
 		hang_up(p, NOT_SMTP);
 		return PROTOCOL_WANT_NOTHING;
 	}
@@ -1069,6 +1114,11 @@ step_command(struct protocol *p)
 	if (lf == NULL) {
 		if (ahead < PROTOCOL_LINE_MAX)
 			return PROTOCOL_WANT_INPUT;
+		forget_command(p);
+		p->command = find_verb(p, line, word_len(line, len));
+		if (p->command != NULL &&
+		    p->command->flags & (FOREIGN | FRAMES))
+			return refuse_line(p, LINE_LONG);
 		p->phase = PHASE_OVERLONG;
 		p->skipped = 0;
 		return PROTOCOL_WANT_NOTHING;
@@ -1081,12 +1131,14 @@ step_command(struct protocol *p)
 		len--;
 	else if (!p->settings->bare_newline) {
 		/* Two readers may differ on where this line ends: smuggling. */
+		forget_command(p);
 		hang_up(p, LINE_BARE);
 		return PROTOCOL_WANT_NOTHING;
 	}
 	return dispatch(p, line, len, size);
 }
 
+/* The last octet seen stays in the buffer: it may be the CR of the line end. */
 static enum protocol_want
 step_overlong(struct protocol *p)
 {
@@ -1098,15 +1150,17 @@ step_overlong(struct protocol *p)
 	if (lf != NULL) {
 		p->in_start += (size_t)(lf - in) + 1;
 		p->phase = PHASE_COMMAND;
-		p->verb = "";
-		return respond(p, LINE_LONG);
+		if (lf[-1] == '\r' || p->settings->bare_newline)
+			return respond(p, LINE_LONG);
+		hang_up(p, LINE_BARE);
+		return PROTOCOL_WANT_NOTHING;
 	}
 	if (ahead >= len) {
 		hang_up(p, LINE_LONG);
 		return PROTOCOL_WANT_NOTHING;
 	}
-	p->skipped += ahead;
-	p->in_start = p->in_end;
+	p->skipped += ahead - 1;
+	p->in_start = p->in_end - 1;
 	return PROTOCOL_WANT_INPUT;
 }
 
@@ -1190,7 +1244,24 @@ answer_verify(struct protocol *p, enum verdict verdict)
 	address_print(&p->path, text);
 	put(p, "250 2.1.5 <");
 	put(p, text);
+	if (p->path.domain_len == 0) {
+		put(p, "@");
+		put(p, p->settings->hostname);
+	}
 	put(p, ">\r\n");
+}
+
+/* Whether a verdict answers what was asked: "not listed" is a 2yz, which to
+ * RCPT or a message would promise what nobody does. */
+static bool
+has_meaning(enum protocol_want asked, enum verdict verdict)
+{
+	bool lists = asked == PROTOCOL_WANT_VERIFY ||
+	    asked == PROTOCOL_WANT_MEMBER;
+
+	if (verdict == VERDICT_YES)
+		return asked != PROTOCOL_WANT_MEMBER;
+	return verdict != VERDICT_NOT_LISTED || lists;
 }
 
 void
@@ -1199,10 +1270,14 @@ protocol_answer(struct protocol *p, enum verdict verdict)
 	enum protocol_want asked = p->asked;
 
 	p->asked = PROTOCOL_WANT_NOTHING;
+	if (!has_meaning(asked, verdict))
+		verdict = VERDICT_LATER;
 	switch (asked) {
 	case PROTOCOL_WANT_SENDER:
-		if (verdict == VERDICT_YES)
+		if (verdict == VERDICT_YES) {
 			p->state = SENDER;
+			p->transactions++;
+		}
 		(void)respond(p, verdict == VERDICT_YES ? SENDER_OK :
 		    verdict_reply[verdict]);
 		break;
@@ -1218,10 +1293,8 @@ protocol_answer(struct protocol *p, enum verdict verdict)
 		answer_verify(p, verdict);
 		break;
 	case PROTOCOL_WANT_MEMBER:
-		if (verdict != VERDICT_YES) {
-			p->phase = PHASE_COMMAND;
-			(void)respond(p, verdict_reply[verdict]);
-		}
+		p->phase = PHASE_COMMAND;
+		(void)respond(p, verdict_reply[verdict]);
 		break;
 	case PROTOCOL_WANT_OPEN:
 		answer_open(p, verdict);

@@ -96,6 +96,7 @@ struct protocol {
 	bool extended;		/* EHLO or LHLO, not HELO */
 	bool utf8;		/* SMTPUTF8 in this transaction */
 	bool newline;		/* this transaction's lines end in LF alone */
+	bool has_path;		/* the last command had a path: .path */
 	bool quit;		/* the client said goodbye */
 	const char *verb;	/* of the last command, upper case, "" if none */
 	const char *rejected;	/* of WANT_NOTE: text of a 4yz or 5yz reply */
@@ -115,6 +116,7 @@ struct protocol {
 	enum protocol_want asked;
 	const struct protocol_verb *command;
 	const char *refusal;	/* why the message will not be accepted */
+	const char *pending;	/* the same, once .slice was looked at */
 	bool noted, reset, closing, chunked, last, dropping;
 	uint64_t chunk;		/* octets of the BDAT chunk still to come */
 	size_t skipped;		/* octets of an overlong line */

@@ -101,8 +101,12 @@ log_rejected(struct session *session)
 	begin_record(session, &record, LOG_REJECT);
 	if (protocol->verb[0] != '\0')
 		log_field(&record, "verb", "%s", protocol->verb);
-	if (protocol->path.kind != ADDRESS_NULL)
+	if (protocol->has_path) {
 		log_path(&record, "address", &protocol->path);
+	} else if (session->recipients[0] != '\0') {
+		log_path(&record, "from", &session->sender);
+		log_field(&record, "to", "%s", session->recipients);
+	}
 	log_field(&record, "reply", "%s", protocol->rejected);
 	log_write(session->log, &record);
 }
@@ -313,7 +317,7 @@ session_mailboxes(struct mailboxes *mailboxes, const struct config *config,
 
 int
 session_init(struct session *session, const struct config *config,
-    const struct log *log, const struct peer *peer, bool early)
+    struct log *log, const struct peer *peer, bool early)
 {
 	bool accept = config->bare_newline == CONFIG_NEWLINE_ACCEPT ||
 	    (config->bare_newline == CONFIG_NEWLINE_AUTO &&

@@ -24,7 +24,7 @@ struct session {
 	struct protocol_settings settings;
 	struct mailboxes mailboxes;
 	struct store store;
-	const struct log *log;
+	struct log *log;
 	const struct peer *peer;
 	const char *end;		/* how it ended, for the record */
 	struct address sender, recipient; /* the first of the transaction */
@@ -45,7 +45,7 @@ int session_mailboxes(struct mailboxes *mailboxes, const struct config *config,
 /* Begin a session with a peer. config, log and peer outlive it. early: the
  * client has spoken already. Returns 0, or -1 with errno. */
 int session_init(struct session *session, const struct config *config,
-    const struct log *log, const struct peer *peer, bool early);
+    struct log *log, const struct peer *peer, bool early);
 
 /* Do what protocol_step() wants; not for INPUT, OUTPUT and CLOSE. */
 void session_serve(struct session *session, enum protocol_want want);

@@ -74,6 +74,8 @@ catch_signals(void)
 	(void)sigaction(SIGTERM, &on, NULL);
 	on.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &on, NULL);
+	/* A file size limit is an error of write(2), for the client to hear. */
+	(void)sigaction(SIGXFSZ, &on, NULL);
 }
 
 static time_t
@@ -235,7 +237,7 @@ serve(struct session *session, enum protocol_want want)
 /* Closing with input unread would take our last reply back (TCP resets): stop
  * sending, and let the client finish for a moment. */
 static void
-linger(struct guard *guard, const struct peer *peer)
+linger(const struct guard *guard, const struct peer *peer)
 {
 	static char junk[4096];
 	size_t drained = 0;
@@ -288,7 +290,8 @@ run_session(struct session *session, struct guard *guard,
 			break;
 		case PROTOCOL_WANT_CLOSE:
 			send_replies(guard, &session->protocol);
-			linger(guard, session->peer);
+			if (!session->protocol.quit)
+				linger(guard, session->peer);
 			return;
 		default:
 			serve(session, want);
@@ -380,16 +383,19 @@ drop_privileges(const struct config *config)
 /* We cannot serve: the operator is told why, a client that it is not its
  * fault (RFC 5321, 3.1). */
 static int
-give_up(const struct log *log, struct guard *guard, const struct peer *peer,
+give_up(struct log *log, struct guard *guard, const struct peer *peer,
     const char *text, int status)
 {
 	static const char reply[] =
 	    "421 4.3.5 service not available: a local configuration error\r\n";
 	struct log_record record;
 
-	log_begin(&record, LOG_PROBLEM);
-	log_field(&record, "problem", "%s", text);
-	log_write(log, &record);
+	for (size_t len = 0; *text != '\0'; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		log_begin(&record, LOG_PROBLEM);
+		log_field(&record, "problem", "%.*s", (int)len, text);
+		log_write(log, &record);
+	}
 	if (peer->kind == PEER_LISTENING)
 		return status;
 	if (write(guard->out_fd, reply, sizeof(reply) - 1) < 0)
@@ -469,7 +475,7 @@ main(int argc, char *argv[])
 	}
 	peer_describe(guard.in_fd, &peer);
 	client = is_client(guard.in_fd);
-	log_open(&log, config.log == CONFIG_LOG_AUTO || (client &&
+	log_init(&log, config.log == CONFIG_LOG_AUTO || (client &&
 	    config.log == CONFIG_LOG_STDERR) ? log_choose(client) :
 	    (enum log_destination)(config.log - CONFIG_LOG_JOURNAL));
 	if (peer.kind == PEER_LISTENING)

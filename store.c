@@ -74,7 +74,9 @@ store_room(struct store *store, uint64_t size)
 		return VERDICT_YES;
 	if (fstatvfs(store->root_fd, &fs) < 0)
 		return failed(store, "statvfs", "domains directory");
-	if ((size + fs.f_frsize - 1) / fs.f_frsize <= fs.f_bavail)
+	/* No blocks at all: a file system that does not know its size. */
+	if (fs.f_blocks == 0 || fs.f_frsize == 0 ||
+	    size / fs.f_frsize < fs.f_bavail)
 		return VERDICT_YES;
 	errno = ENOSPC;
 	return failed(store, "SIZE", "domains directory");
@@ -112,11 +114,13 @@ check_quota(struct store *store, const struct mailbox_target *target,
 	fd = beneath_open(store->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return failed(store, "open", path);
-	if (quota_read(fd, &quota) < 0) {
+	if (quota_read(fd, size, &quota) < 0) {
 		enum verdict verdict = failed(store, "maildirsize of", path);
 
+		if (errno == EINVAL)
+			verdict = VERDICT_MISCONFIGURED;
 		close(fd);
-		return errno == EINVAL ? VERDICT_MISCONFIGURED : verdict;
+		return verdict;
 	}
 	close(fd);
 	*limited = quota.limited;
@@ -229,6 +233,14 @@ subpath(char path[SUBPATH_MAX], const struct mailbox_target *target,
 	(void)snprintf(path, SUBPATH_MAX, "%s/%s", target->path, name);
 }
 
+/* 0, or -1 with errno. EINVAL: the file system keeps its directories in order
+ * without being told, or cannot at all; waiting would not change that. */
+static int
+sync_directory(int fd)
+{
+	return fsync(fd) == 0 || errno == EINVAL ? 0 : -1;
+}
+
 /* Make the missing ones of cur, new and tmp as the mailbox itself is made,
  * durably; never the mailbox. 0, or -1 with errno. */
 static int
@@ -244,7 +256,7 @@ make_subdirectories(struct store *store, const struct mailbox_target *target)
 		    errno != EEXIST)
 			result = -1;
 	if (result == 0)
-		result = fsync(fd);
+		result = sync_directory(fd);
 	if (fd >= 0)
 		close(fd);
 	return result;
@@ -317,17 +329,18 @@ create_file(struct store *store, const struct mailbox_target *target,
 	return create_named(store, target, file);
 }
 
-/* Close it; a name left in tmp/ goes. */
+/* Close it; a name left in tmp/ goes. In this order: the name of an open file
+ * would leave another one behind for a while on NFS and FUSE. */
 static void
 drop_file(struct store_file *file)
 {
+	if (file->fd >= 0)
+		close(file->fd);
 	if (file->tmp_fd >= 0) {
 		if (file->name[0] != '\0')
 			(void)unlinkat(file->tmp_fd, file->name, 0);
 		close(file->tmp_fd);
 	}
-	if (file->fd >= 0)
-		close(file->fd);
 	*file = (struct store_file){ .fd = -1, .tmp_fd = -1 };
 }
 
@@ -550,6 +563,11 @@ place(struct store *store, struct store_file *file, size_t index,
 		target->verdict = failed(store, "open new in", maildir->path);
 		return;
 	}
+	if (faccessat(target->new_fd, "../cur", F_OK, AT_EACCESS) < 0 &&
+	    make_subdirectories(store, maildir) < 0) {
+		target->verdict = failed(store, "make cur in", maildir->path);
+		return;
+	}
 	target->linked = link_file(file, target->new_fd, name) == 0 ||
 	    (lacks_link(errno) &&
 	    (move_file(file, maildir, target->new_fd, name) == 0 ||
@@ -582,9 +600,14 @@ place_all(struct store *store, const char *name, bool each)
 
 		if (store->targets[i].linked || !goes_on(store, i, each))
 			continue;
-		if (!own && copy_for(store, maildir, false, &copy) < 0)
+		/* The next one of its kind tries a copy of its own. */
+		if (!own && copy_for(store, maildir, false, &copy) < 0) {
 			store->targets[i].verdict = failed(store, "copy into",
 			    maildir->path);
+			if (!each)
+				store->verdict = store->targets[i].verdict;
+			continue;
+		}
 		for (size_t k = i; k < store->list.len; k++) {
 			struct store_target *target = &store->targets[k];
 
@@ -628,7 +651,8 @@ sync_all(struct store *store, bool each)
 
 		if (!target->linked || !goes_on(store, i, each))
 			continue;
-		if (reopen_new(store, i) < 0 || fsync(target->new_fd) < 0)
+		if (reopen_new(store, i) < 0 ||
+		    sync_directory(target->new_fd) < 0)
 			target->verdict = failed(store, "sync new of",
 			    store->list.targets[i].path);
 		if (!each && target->verdict != VERDICT_YES)
@@ -703,7 +727,7 @@ check_quotas(struct store *store, bool each)
 		struct store_target *target = &store->targets[i];
 		bool limited;
 
-		if (target->limited)
+		if (store->verdict == VERDICT_YES && target->limited)
 			target->verdict = check_quota(store,
 			    &store->list.targets[i], store->size, &limited);
 		if (!each && target->verdict != VERDICT_YES)

@@ -286,9 +286,13 @@ take_ipv6(struct cursor *cursor)
 static bool
 take_general(struct cursor *cursor)
 {
-	const char *start;
+	const char *start = cursor->at;
 
-	if (!take_sub_domain(cursor) || !take(cursor, ':'))
+	while (cursor->at < cursor->end && (is_let_dig(*cursor->at) ||
+	    *cursor->at == '-'))
+		cursor->at++;
+	if (cursor->at == start || cursor->at[-1] == '-' ||
+	    !take(cursor, ':'))
 		return false;
 	start = cursor->at;
 	while (cursor->at < cursor->end && *cursor->at > ' ' &&

@@ -44,13 +44,13 @@ static const struct row rows[] = {
 	    "the domains directory", {0} },
 	{ "message-size", SIZE, FIELD(message_size), "50M", 0, INT64_MAX,
 	    "largest message, with K, M or G; 0 is no limit", {0} },
-	{ "recipients", COUNT, FIELD(recipients), "1000", 1, 1000000,
+	{ "recipients", COUNT, FIELD(recipients), "1000", 1, 999999,
 	    "most recipients of one message", {0} },
 	{ "mailboxes", COUNT, FIELD(mailboxes), "10000", 1, 1000000,
 	    "most mailboxes of one message, aliases expanded", {0} },
 	{ "alias-depth", COUNT, FIELD(alias_depth), "10", 1, 100,
 	    "most aliases within aliases", {0} },
-	{ "messages", COUNT, FIELD(messages), "1000", 1, 1000000000,
+	{ "messages", COUNT, FIELD(messages), "1000", 1, 999999,
 	    "most messages in one session", {0} },
 	{ "hops", COUNT, FIELD(hops), "100", 1, 10000,
 	    "most Received fields in a message", {0} },
@@ -379,51 +379,61 @@ list_options(struct option options[ROWS + 7])
 	memcpy(options + ROWS, others, sizeof(others));
 }
 
-/* One option of the command line: the first pass sees what the file depends
- * on, the second sets what wins over it. */
+/* A pass over the command line. The first sees what the file depends on, the
+ * second sets what wins over it. */
+struct pass {
+	struct config *config;
+	struct config_call *call;
+	char *const *argv;
+	const char *file, *profile;
+	bool first;
+};
+
 static int
-take_option(struct config *config, struct config_call *call, int option,
-    bool first, const char **file, const char **profile)
+take_setting(struct pass *pass, const struct row *row)
+{
+	return pass->first || set(pass->config, row, optarg) ? 0 :
+	    refuse(pass->call, "command line", row, optarg);
+}
+
+static int
+take_option(struct pass *pass, int option)
 {
 	switch (option) {
 	case 'c':
 	case OPTION_CONFIG:
-		*file = optarg;
+		pass->file = optarg;
 		return 0;
 	case OPTION_PROFILE:
-		*profile = optarg;
+		pass->profile = optarg;
 		return 0;
 	case OPTION_CHECK:
-		call->action = CONFIG_CHECK;
+		pass->call->action = CONFIG_CHECK;
 		return 0;
 	case OPTION_EXPLAIN:
-		call->action = CONFIG_EXPLAIN;
-		call->address = optarg;
+		pass->call->action = CONFIG_EXPLAIN;
+		pass->call->address = optarg;
 		return 0;
 	case 'h':
 	case OPTION_HELP:
-		call->action = CONFIG_HELP;
+		pass->call->action = CONFIG_HELP;
 		return 0;
 	case OPTION_VERSION:
-		call->action = CONFIG_VERSION;
+		pass->call->action = CONFIG_VERSION;
 		return 0;
 	case ':':
-		return first ? problem(call, "command line: an option lacks "
-		    "its value; see smtpd --help") : 0;
 	case '?':
-		return first ? problem(call, "command line: no such option; "
-		    "see smtpd --help") : 0;
+		return !pass->first ? 0 : problem(pass->call,
+		    "command line: \"%s\" %s; see smtpd --help",
+		    pass->argv[optind - 1], option == ':' ?
+		    "lacks its value" : "is not an option");
 	default:
-		if (first || set(config, &rows[option - 256], optarg))
-			return 0;
-		return refuse(call, "command line", &rows[option - 256],
-		    optarg);
+		return take_setting(pass, &rows[option - 256]);
 	}
 }
 
 static int
-read_options(struct config *config, struct config_call *call, int argc,
-    char *const argv[], bool first, const char **file, const char **profile)
+run_pass(struct pass *pass, int argc)
 {
 	struct option options[ROWS + 7];
 	int option, problems = 0;
@@ -431,12 +441,13 @@ read_options(struct config *config, struct config_call *call, int argc,
 	list_options(options);
 	optind = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1)
-		problems += take_option(config, call, option, first, file,
-		    profile);
-	if (first && optind < argc)
-		problems += problem(call, "command line: \"%s\" is not an "
-		    "option; a setting is written --name=value", argv[optind]);
+	while ((option = getopt_long(argc, pass->argv, ":c:h", options,
+	    NULL)) != -1)
+		problems += take_option(pass, option);
+	if (pass->first && optind < argc)
+		problems += problem(pass->call, "command line: \"%s\" is not "
+		    "an option; a setting is written --name=value",
+		    pass->argv[optind]);
 	return problems;
 }
 
@@ -444,21 +455,21 @@ int
 config_load(struct config *config, struct config_call *call, int argc,
     char *const argv[])
 {
-	const char *file = NULL, *profile = NULL;
+	struct pass pass = {
+		.config = config, .call = call, .argv = argv, .first = true,
+	};
 	int problems;
 
 	*call = (struct config_call){0};
 	set_defaults(config, call);
-	problems = read_options(config, call, argc, argv, true, &file,
-	    &profile);
-	if (file != NULL)
-		(void)snprintf(call->file, sizeof(call->file), "%s", file);
-	if (problems == 0 && (call->action != CONFIG_HELP &&
-	    call->action != CONFIG_VERSION)) {
-		problems += read_file(config, call, file != NULL, profile);
-		problems += read_options(config, call, argc, argv, false,
-		    &file, &profile);
-	}
+	problems = run_pass(&pass, argc);
+	if (pass.file != NULL)
+		(void)snprintf(call->file, sizeof(call->file), "%s", pass.file);
+	if (call->action == CONFIG_HELP || call->action == CONFIG_VERSION)
+		return problems == 0 ? 0 : -1;
+	problems += read_file(config, call, pass.file != NULL, pass.profile);
+	pass.first = false;
+	problems += run_pass(&pass, argc);
 	return problems == 0 ? 0 : -1;
 }
 
@@ -466,7 +477,7 @@ void
 config_help(FILE *out)
 {
 	struct config config;
-	struct config_call call;
+	struct config_call call = {0};
 
 	set_defaults(&config, &call);
 	(void)fprintf(out,

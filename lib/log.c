@@ -60,12 +60,18 @@ log_choose(bool client)
 }
 
 void
-log_open(struct log *log, enum log_destination destination)
+log_init(struct log *log, enum log_destination destination)
+{
+	*log = (struct log){ .destination = destination };
+}
+
+static void
+open_destination(struct log *log)
 {
 	void *library;
 
-	*log = (struct log){ .destination = destination };
-	if (destination == LOG_TO_JOURNAL) {
+	log->opened = true;
+	if (log->destination == LOG_TO_JOURNAL) {
 		library = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
 		if (library != NULL)
 			*(void **)&log->sendv =
@@ -149,14 +155,18 @@ format_line(const struct log_record *record, char line[LINE_MAX_LEN])
 }
 
 /* The record as journal fields: MESSAGE, PRIORITY, MESSAGE_ID and SMTPD_KEY
- * for each field, printable like the rest. */
+ * for each field, printable like the rest. The identifier and the facility are
+ * those of syslog: libsystemd would take the name from argv, where title.c
+ * writes. */
 static void
 send_journal(const struct log *log, const struct log_record *record,
     const char *line)
 {
 	char fields[LINE_MAX_LEN + LOG_FIELDS_MAX * sizeof("SMTPD_=")];
 	char message[LINE_MAX_LEN + sizeof("MESSAGE=")], priority[16];
-	struct iovec vector[LOG_FIELDS_MAX + 4];
+	static const char identifier[] = "SYSLOG_IDENTIFIER=smtpd";
+	static const char facility[] = "SYSLOG_FACILITY=2";	/* mail */
+	struct iovec vector[LOG_FIELDS_MAX + 5];
 	size_t len = 0;
 	int count = 0;
 
@@ -168,6 +178,12 @@ send_journal(const struct log *log, const struct log_record *record,
 	vector[count++] = (struct iovec){
 		(void *)(uintptr_t)events[record->event].message_id,
 		strlen(events[record->event].message_id),
+	};
+	vector[count++] = (struct iovec){
+		(void *)(uintptr_t)identifier, sizeof(identifier) - 1,
+	};
+	vector[count++] = (struct iovec){
+		(void *)(uintptr_t)facility, sizeof(facility) - 1,
 	};
 	for (size_t i = 0; i < record->fields; i++) {
 		size_t start = len;
@@ -192,11 +208,13 @@ send_journal(const struct log *log, const struct log_record *record,
 }
 
 void
-log_write(const struct log *log, struct log_record *record)
+log_write(struct log *log, const struct log_record *record)
 {
 	char line[LINE_MAX_LEN];
 	size_t len = format_line(record, line);
 
+	if (!log->opened)
+		open_destination(log);
 	switch (log->destination) {
 	case LOG_TO_JOURNAL:
 		send_journal(log, record, line);

@@ -29,6 +29,7 @@ enum log_event {
 
 struct log {
 	enum log_destination destination;
+	bool opened;
 	int (*sendv)(const struct iovec *, int); /* libsystemd's, or NULL */
 };
 
@@ -45,9 +46,9 @@ struct log_record {
  * is); else to the journal if there is one, else to syslog. */
 enum log_destination log_choose(bool client);
 
-/* Open a destination. libsystemd is loaded for the journal only, and where it
- * cannot be, syslog takes its place. */
-void log_open(struct log *log, enum log_destination destination);
+/* Choose a destination. It is opened by the first record: libsystemd is loaded
+ * for the journal only, and where it cannot be, syslog takes its place. */
+void log_init(struct log *log, enum log_destination destination);
 
 void log_begin(struct log_record *record, enum log_event event);
 
@@ -55,6 +56,6 @@ void log_begin(struct log_record *record, enum log_event event);
 void log_field(struct log_record *record, const char *key,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-void log_write(const struct log *log, struct log_record *record);
+void log_write(struct log *log, const struct log_record *record);
 
 #endif

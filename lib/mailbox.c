@@ -42,7 +42,8 @@ enum entry {
 	ENTRY_NONE,
 	ENTRY_DIRECTORY,
 	ENTRY_FILE,
-	ENTRY_ERROR,
+	ENTRY_ERROR,			/* only the operator can mend it */
+	ENTRY_LATER,			/* descriptors, memory, a disk: later */
 };
 
 __attribute__((format(printf, 3, 4))) static void
@@ -86,6 +87,9 @@ look(const struct mailboxes *in, const char *path, struct stat *st)
 		return ENTRY_NONE;
 	}
 	if (fd < 0 || fstat(fd, st) < 0) {
+		if (errno != EXDEV && errno != ELOOP && errno != EACCES &&
+		    errno != EPERM)
+			entry = ENTRY_LATER;
 		note(in, MAILBOX_PROBLEM, "%s: %s%s", path, strerror(errno),
 		    errno == EXDEV ? " (a link must be relative and stay in "
 		    "the domains directory)" : "");
@@ -389,6 +393,8 @@ find_name(struct search *search, const char *directory, const char *name,
 		return VERDICT_UNKNOWN_USER;
 	case ENTRY_ERROR:
 		return VERDICT_MISCONFIGURED;
+	case ENTRY_LATER:
+		return VERDICT_LATER;
 	case ENTRY_FILE:
 		return find_alias(search, directory, path, &st, chain);
 	case ENTRY_DIRECTORY:
@@ -553,14 +559,16 @@ find_domain(struct search *search, const struct address *address,
 	if (verdict != VERDICT_UNKNOWN_USER)
 		return verdict;
 	entry = look(search->in, domain, &st);
-	if (entry == ENTRY_ERROR)
-		return VERDICT_MISCONFIGURED;
-	if (entry != ENTRY_DIRECTORY) {
+	if (entry == ENTRY_NONE || entry == ENTRY_FILE) {
 		verdict = find_in(search, any, address, chain);
 		if (verdict != VERDICT_UNKNOWN_USER)
 			return verdict;
 		entry = look(search->in, any, &st);
 	}
+	if (entry == ENTRY_ERROR)
+		return VERDICT_MISCONFIGURED;
+	if (entry == ENTRY_LATER)
+		return VERDICT_LATER;
 	if (entry != ENTRY_DIRECTORY)
 		return is_populated(search->in) ? VERDICT_RELAY_DENIED :
 		    VERDICT_LATER;
@@ -609,18 +617,21 @@ find_exact_alias(const struct mailboxes *in, const struct address *address,
 	    -1;
 }
 
-/* Print an address, with the domain of its alias where it has none. */
-static size_t
-print_member(const struct address *member, const struct address *alias,
-    char out[ADDRESS_PRINT_MAX + 1])
+/* The same address, with a domain where it has none. */
+static struct address
+qualify(const struct address *address, const char *domain)
 {
-	struct address whole = *member;
+	struct address whole = *address;
+	size_t len = strnlen(domain, ADDRESS_DOMAIN_MAX);
 
-	if (whole.kind == ADDRESS_LOCAL) {
-		whole.domain_len = alias->domain_len;
-		memcpy(whole.domain, alias->domain, sizeof(whole.domain));
+	if (whole.domain_len == 0) {
+		memcpy(whole.domain, domain, len);
+		whole.domain[len] = '\0';
+		whole.domain_len = (uint8_t)len;
+		whole.kind = domain[0] == '[' ? ADDRESS_LITERAL :
+		    ADDRESS_DOMAIN;
 	}
-	return address_print(&whole, out);
+	return whole;
 }
 
 enum verdict
@@ -628,6 +639,7 @@ mailbox_expand(const struct mailboxes *mailboxes, const struct address *address,
     char **members, size_t *len)
 {
 	struct mailbox_list list = {0};
+	struct address whole = qualify(address, mailboxes->hostname);
 	enum verdict verdict = mailbox_find(mailboxes, address, &list);
 	const char *at, *end, *line;
 	char *text = NULL;
@@ -642,12 +654,12 @@ mailbox_expand(const struct mailboxes *mailboxes, const struct address *address,
 	out = open_memstream(members, len);
 	if (out == NULL)
 		return VERDICT_LATER;
-	text_len = find_exact_alias(mailboxes, address, &text);
+	text_len = find_exact_alias(mailboxes, &whole, &text);
 	at = text;
 	end = text_len < 0 ? text : text + text_len;
 	do {
 		char printed[ADDRESS_PRINT_MAX + 1];
-		struct address member = *address;
+		struct address member = whole;
 		size_t line_len = 0;
 
 		if (text_len >= 0) {
@@ -655,7 +667,8 @@ mailbox_expand(const struct mailboxes *mailboxes, const struct address *address,
 			if (mailbox_parse_alias(line, line_len, &member) <= 0)
 				continue;
 		}
-		line_len = print_member(&member, address, printed);
+		member = qualify(&member, whole.domain);
+		line_len = address_print(&member, printed);
 		(void)fwrite(printed, 1, line_len + 1, out); /* see fclose */
 	} while (at < end);
 	free(text);

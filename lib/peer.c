@@ -79,7 +79,7 @@ describe_environment(struct peer *peer)
 void
 peer_describe(int fd, struct peer *peer)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof(address);
 	int listening = 0;
 	socklen_t listening_len = sizeof(listening);

@@ -75,8 +75,9 @@ quota_parse(const char *text, size_t len, struct quota *out)
 {
 	const char *end = text + len;
 
-	*out = (struct quota){ .limited = true };
-	if (!parse_definition(&text, end, out))
+	*out = (struct quota){0};
+	out->limited = parse_definition(&text, end, out);
+	if (!out->limited)
 		return false;
 	while (text < end) {
 		int64_t octets, messages;
@@ -164,8 +165,11 @@ count_messages(int folder_fd, const char *name, struct quota *quota)
 	while ((entry = readdir(directory)) != NULL) {
 		if (entry->d_name[0] == '.' || is_trashed(entry->d_name))
 			continue;
-		quota->octets += message_size(dirfd(directory),
-		    entry->d_name);
+		/* Names are the user's to choose: a sum may not overflow. */
+		if (__builtin_add_overflow(quota->octets,
+		    message_size(dirfd(directory), entry->d_name),
+		    &quota->octets))
+			quota->octets = INT64_MAX;
 		quota->messages++;
 	}
 	closedir(directory);
@@ -241,42 +245,74 @@ write_anew(int maildir_fd, const struct quota *quota, mode_t mode)
 	return ok ? 0 : -1;
 }
 
-/* Read maildirsize into *out; *len and *st tell of the file. */
+/* Open maildirsize. The mailbox may belong to a user of another id: a link of
+ * his must not lead us to a file that is not his, nor a FIFO make us wait. */
 static int
-read_file(int maildir_fd, struct quota *out, size_t *len, struct stat *st)
+open_file(int maildir_fd, int flags, struct stat *st)
 {
-	char text[4 * QUOTA_FILE_MAX];
-	int fd = openat(maildir_fd, file_name, O_RDONLY | O_CLOEXEC);
+	int fd = openat(maildir_fd, file_name,
+	    flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0 && (fstat(fd, st) < 0 || !S_ISREG(st->st_mode))) {
+		close(fd);
+		errno = EINVAL;
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Read maildirsize into *out; *st tells of the file, *counted whether its
+ * counts may be relied on. */
+static int
+read_file(int maildir_fd, struct quota *out, bool *counted, struct stat *st)
+{
+	char text[QUOTA_FILE_MAX];
+	int fd = open_file(maildir_fd, O_RDONLY, st);
 	ssize_t got;
 
 	if (fd < 0)
 		return -1;
-	got = fstat(fd, st) < 0 ? -1 : read(fd, text, sizeof(text));
+	got = read(fd, text, sizeof(text));
 	close(fd);
 	if (got < 0)
 		return -1;
-	*len = (size_t)got;
-	/* A line cut by the end of a read belongs to a file that is too long
-	 * and is counted anew below. */
-	if (!quota_parse(text, *len, out) && (out->octets_max == 0 &&
-	    out->messages_max == 0)) {
-		errno = EINVAL;
-		return -1;
-	}
-	return 0;
+	*counted = quota_parse(text, (size_t)got, out) && got < QUOTA_FILE_MAX;
+	if (out->limited)
+		return 0;
+	errno = EINVAL;
+	return -1;
+}
+
+/* As quota_load(), with *counted and *st of the file, where there is one. */
+static int
+load(int maildir_fd, struct quota *out, bool *counted, struct stat *st)
+{
+	if (read_file(maildir_fd, out, counted, st) == 0)
+		return 0;
+	*out = (struct quota){0};
+	return errno == ENOENT ? 0 : -1;
 }
 
 int
-quota_read(int maildir_fd, struct quota *out)
+quota_load(int maildir_fd, struct quota *out)
 {
 	struct stat st;
-	size_t len;
+	bool counted;
 
-	if (read_file(maildir_fd, out, &len, &st) < 0) {
-		*out = (struct quota){0};
-		return errno == ENOENT ? 0 : -1;
-	}
-	if (len < QUOTA_FILE_MAX && (quota_fits(out, 0) ||
+	return load(maildir_fd, out, &counted, &st);
+}
+
+int
+quota_read(int maildir_fd, uint64_t octets, struct quota *out)
+{
+	struct stat st;
+	bool counted;
+
+	if (load(maildir_fd, out, &counted, &st) < 0)
+		return -1;
+	if (!out->limited)
+		return 0;
+	if (counted && (quota_fits(out, octets) ||
 	    time(NULL) - st.st_mtime < QUOTA_AGE))
 		return 0;
 	if (count_all(maildir_fd, out) < 0)
@@ -289,14 +325,18 @@ quota_read(int maildir_fd, struct quota *out)
 int
 quota_add(int maildir_fd, uint64_t octets)
 {
-	char text[64];
-	int len = snprintf(text, sizeof(text), "%" PRIu64 " 1\n", octets);
-	int fd = openat(maildir_fd, file_name,
-	    O_WRONLY | O_APPEND | O_CLOEXEC);
-	int result;
+	char text[64], last = '\n';
+	struct stat st;
+	int fd = open_file(maildir_fd, O_RDWR | O_APPEND, &st);
+	int len, result;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -1;
+	/* Whoever wrote the quota by hand may have left out the line end. */
+	if (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) < 0)
+		last = '\n';
+	len = snprintf(text, sizeof(text), "%s%" PRIu64 " 1\n",
+	    last == '\n' ? "" : "\n", octets);
 	result = write(fd, text, (size_t)len) == len ? 0 : -1;
 	return close(fd) < 0 ? -1 : result;
 }

@@ -34,8 +34,12 @@ title_init(struct title *title, char *argv[])
 	if (copy == NULL)
 		return;
 	for (size_t i = 0; i < count; i++)
-		if ((copy[i] = strdup(environ[i])) == NULL)
+		if ((copy[i] = strdup(environ[i])) == NULL) {
+			while (i > 0)
+				free(copy[--i]);
+			free(copy);
 			return;
+		}
 	environ = copy;
 	title->start = argv[0];
 	title->size = (size_t)(end - argv[0]);
