@@ -303,8 +303,7 @@ run_session(struct session *session, struct guard *guard,
 			break;
 		case PROTOCOL_WANT_CLOSE:
 			send_replies(guard, &session->protocol);
-			if (!session->protocol.quit)
-				if (!session->protocol.quit ||
+			if (!session->protocol.quit ||
 			    has_unread(guard, session))
 				linger(guard, session->peer);
 			return;
