@@ -8,6 +8,7 @@
 #include <string.h>
 
 /* The whole voice of the server: code, enhanced code (RFC 3463), text. */
+/* clang-format off */
 static const char
 	OK[] = "250 2.0.0 OK",
 	SENDER_OK[] = "250 2.1.0 sender OK",
@@ -48,6 +49,7 @@ static const char
 	BODY_BARE[] = "550 5.6.11 bare CR or LF in message; "
 	    "lines end with CR LF",
 	ERRORS_FULL[] = "421 4.7.0 too many errors; goodbye";
+/* clang-format on */
 
 /* What each verdict sounds like to a client. */
 static const char *const verdict_reply[VERDICT_COUNT] = {
@@ -861,6 +863,7 @@ parse_who(struct protocol *p, const char *args, size_t len)
 	bool utf8 = len > word_len &&
 	    address_same(args + len - word_len, word_len, word);
 
+	p->utf8_reply = utf8;
 	if (utf8)
 		used = len -= word_len;
 	status = args[0] == '<' ? address_parse_path(args, len,
@@ -1227,7 +1230,6 @@ answer_commit(struct protocol *p, enum verdict verdict)
 		p->refusal = verdict_reply[verdict];
 		return;
 	}
-	p->messages++;
 	if (!p->settings->lmtp)
 		put_stored(p);
 }

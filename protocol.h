@@ -91,11 +91,12 @@ struct protocol {
 	uint64_t octets;	/* of the message so far */
 	unsigned recipients;	/* accepted in this transaction */
 	unsigned index;		/* of WANT_MEMBER and WANT_OUTCOME */
-	unsigned commands, transactions, messages, errors; /* in the session */
+	unsigned commands, transactions, errors;	/* in the session */
 	enum protocol_body body_type;
 	bool extended;		/* EHLO or LHLO, not HELO */
 	bool utf8;		/* SMTPUTF8 in this transaction */
 	bool newline;		/* this transaction's lines end in LF alone */
+	bool utf8_reply;	/* SMTPUTF8 of VRFY or EXPN (RFC 6531, 3.7.4.2) */
 	bool has_path;		/* the last command had a path: .path */
 	bool quit;		/* the client said goodbye */
 	const char *verb;	/* of the last command, upper case, "" if none */

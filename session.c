@@ -71,8 +71,7 @@ note_problem(void *to, enum mailbox_note note, const char *text)
 }
 
 static void
-log_message(const struct session *session, enum verdict verdict,
-    int64_t began)
+log_message(const struct session *session, unsigned stored, int64_t began)
 {
 	const struct protocol *protocol = &session->protocol;
 	int64_t took = microseconds() - began;
@@ -84,8 +83,9 @@ log_message(const struct session *session, enum verdict verdict,
 	log_field(&record, "to", "%s", session->recipients);
 	log_field(&record, "recipients", "%u", protocol->recipients);
 	log_field(&record, "size", "%" PRIu64, session->store.size);
-	log_field(&record, "result", "%s", verdict == VERDICT_YES ? "stored" :
-	    "failed");
+	log_field(&record, "stored", "%u", stored);
+	log_field(&record, "result", "%s", stored == 0 ? "failed" :
+	    stored < protocol->recipients ? "partial" : "stored");
 	log_field(&record, "commit", "%" PRId64 ".%06" PRId64, took / 1000000,
 	    took % 1000000);
 	log_write(session->log, &record);
@@ -195,16 +195,31 @@ open_message(struct session *session)
 	return VERDICT_YES;
 }
 
+/* How many recipients have the message. */
+static unsigned
+count_stored(const struct session *session, enum verdict verdict)
+{
+	unsigned stored = 0;
+
+	for (unsigned i = 0; i < session->protocol.recipients &&
+	    verdict == VERDICT_YES; i++)
+		stored += store_outcome(&session->store, i) == VERDICT_YES;
+	return stored;
+}
+
 static enum verdict
 commit_message(struct session *session)
 {
 	int64_t began = microseconds();
 	enum verdict verdict = from_store(session,
 	    store_commit(&session->store, session->settings.lmtp));
+	unsigned stored = count_stored(session, verdict);
 
-	if (verdict == VERDICT_YES)
+	if (stored > 0) {
+		session->messages++;
 		session->octets += session->store.size;
-	log_message(session, verdict, began);
+	}
+	log_message(session, stored, began);
 	return verdict;
 }
 
@@ -227,6 +242,16 @@ verify(struct session *session)
 	    &session->found);
 }
 
+static bool
+is_ascii(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] > 127)
+			return false;
+	return true;
+}
+
+/* A client that did not say SMTPUTF8 is not told a UTF-8 address. */
 static void
 tell_member(struct session *session)
 {
@@ -241,6 +266,9 @@ tell_member(struct session *session)
 		session->members_at = 0;
 		verdict = mailbox_expand(&session->mailboxes, &protocol->path,
 		    &session->members, &session->members_len);
+		if (verdict == VERDICT_YES && !protocol->utf8_reply &&
+		    !is_ascii(session->members, session->members_len))
+			verdict = VERDICT_NOT_LISTED;
 		if (verdict != VERDICT_YES) {
 			protocol_answer(protocol, verdict);
 			return;
@@ -358,7 +386,7 @@ session_finish(struct session *session)
 
 	begin_record(session, &record, LOG_SESSION);
 	log_field(&record, "commands", "%u", protocol->commands);
-	log_field(&record, "messages", "%u", protocol->messages);
+	log_field(&record, "messages", "%u", session->messages);
 	log_field(&record, "octets", "%" PRIu64, session->octets);
 	log_field(&record, "rejected", "%u", session->rejected);
 	log_field(&record, "end", "%s", protocol->quit ? "quit" : session->end);

@@ -34,6 +34,7 @@ struct session {
 	size_t members_len, members_at;
 	int64_t started;		/* microseconds of CLOCK_REALTIME */
 	uint64_t octets;		/* of messages stored */
+	unsigned messages;		/* stored, for at least one recipient */
 	unsigned rejected;		/* replies 4yz and 5yz */
 };
 

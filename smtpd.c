@@ -250,14 +250,13 @@ has_unread(const struct guard *guard, const struct session *session)
 /* Closing with input unread would take our last reply back (TCP resets): stop
  * sending, and let the client finish for a moment. */
 static void
-linger(const struct guard *guard, const struct session *session)
+linger(const struct guard *guard, const struct peer *peer)
 {
 	static char junk[4096];
 	size_t drained = 0;
 	ssize_t got = 1;
 
-	if (session->peer->kind != PEER_NETWORK || guard->gone ||
-	    (session->protocol.quit && !has_unread(guard, session)) ||
+	if (peer->kind != PEER_NETWORK || guard->gone ||
 	    shutdown(guard->out_fd, SHUT_WR) < 0)
 		return;
 	alarmed = 0;
@@ -304,7 +303,9 @@ run_session(struct session *session, struct guard *guard,
 			break;
 		case PROTOCOL_WANT_CLOSE:
 			send_replies(guard, &session->protocol);
-			linger(guard, session);
+			if (!session->protocol.quit ||
+			    has_unread(guard, session))
+				linger(guard, session->peer);
 			return;
 		default:
 			serve(session, want);
@@ -396,8 +397,8 @@ drop_privileges(const struct config *config)
 /* We cannot serve: the operator is told why, a record for each line of text,
  * and a client that it is not its fault (RFC 5321, 3.1). */
 static int
-give_up(struct log *log, int out_fd, bool client, const char *text,
-    int status)
+give_up(struct log *log, const struct guard *guard, const struct peer *peer,
+    const char *text, int status)
 {
 	static const char reply[] =
 	    "421 4.3.5 service not available: a local configuration error\r\n";
@@ -411,8 +412,11 @@ give_up(struct log *log, int out_fd, bool client, const char *text,
 		log_write(log, &record);
 		text += len + (text[len] == '\n');
 	}
-	if (client && write(out_fd, reply, sizeof(reply) - 1) < 0)
+	if (peer->kind == PEER_LISTENING)
+		return status;
+	if (write(guard->out_fd, reply, sizeof(reply) - 1) < 0)
 		return status;	/* then nobody is there */
+	linger(guard, peer);
 	return status;
 }
 
@@ -491,19 +495,17 @@ main(int argc, char *argv[])
 	    config.log == CONFIG_LOG_STDERR) ? log_choose(client) :
 	    (enum log_destination)(config.log - CONFIG_LOG_JOURNAL));
 	if (peer.kind == PEER_LISTENING)
-		return give_up(&log, guard.out_fd, false, "the descriptor is a "
+		return give_up(&log, &guard, &peer, "the descriptor is a "
 		    "listening socket; use Accept=yes (systemd) or nowait "
 		    "(inetd)", EX_CONFIG);
 	if (!loaded)
-		return give_up(&log, guard.out_fd, true, call.problems,
-		    EX_CONFIG);
+		return give_up(&log, &guard, &peer, call.problems, EX_CONFIG);
 	obstacle = drop_privileges(&config);
 	if (obstacle != NULL)
-		return give_up(&log, guard.out_fd, true, obstacle, EX_CONFIG);
+		return give_up(&log, &guard, &peer, obstacle, EX_CONFIG);
 	if (session_init(&session, &config, &log, &peer,
 	    spoke_early(&config, &peer, guard.in_fd)) < 0)
-		return give_up(&log, guard.out_fd, true, strerror(errno),
-		    EX_OSERR);
+		return give_up(&log, &guard, &peer, strerror(errno), EX_OSERR);
 	title_init(&title, argv);
 	run_session(&session, &guard, &title);
 	session_finish(&session);

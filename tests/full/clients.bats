@@ -8,7 +8,7 @@ load ../helpers
 load net
 
 setup_file() {
-	need tcpserver python3
+	command -v tcpserver >/dev/null || return 0
 	file_tree
 	mkdir -p "$DOMAINS"/example.org/jürgen "$DOMAINS"/xn--bcher-kva.example/info
 	compose >"$BATS_FILE_TMPDIR/message"
@@ -29,6 +29,7 @@ teardown_file() {
 }
 
 setup() {
+	need tcpserver python3
 	cd "$BATS_TEST_TMPDIR" || return
 	empty_mailboxes
 }

@@ -16,10 +16,11 @@ empty_mailboxes() {
 	find "$DOMAINS" -type f -path '*/new/*' -delete
 }
 
-# The command line of smtpd for those who start it, an argument a line.
+# The command line of smtpd for those who start it, an argument a line. Where
+# something is wrong a client may wait for ever, but not smtpd for the client.
 smtpd_command() {
 	printf '%s\n' "$SMTPD" --user="$(id -un)" --hostname=mx.example.org \
-		--domains="$DOMAINS" "$@"
+		--domains="$DOMAINS" --idle-timeout=30 "$@"
 }
 
 # Where other programs and packages of the tests are kept between runs.
