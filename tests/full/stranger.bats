@@ -42,7 +42,7 @@ teardown() {
 		>"$BATS_TEST_TMPDIR/says" 2>&1 </dev/null 3>&- &
 	NSPAWN=$!
 	exec 4<"$BATS_TEST_TMPDIR/says"
-	send= named= listening=
+	send='' named='' listening=''
 	while read -r -t 300 -u 4 line; do
 		echo "$line"
 		case $line in
@@ -68,6 +68,6 @@ teardown() {
 	run bare env SMTPD_CHECK=quick make check
 	echo "$output"
 	[ "$status" = 0 ]
-	[[ ${lines[-1]} = [1-9]*" passed, 0 failed" ]]
-	echo "# ${lines[-1]}" >&3
+	count=$(grep -Ex '[1-9][0-9]* passed, 0 failed(, .*)?' <<<"$output")
+	echo "# $count" >&3
 }
