@@ -255,7 +255,7 @@ linger(const struct guard *guard, const struct peer *peer)
 	size_t drained = 0;
 	ssize_t got = 1;
 
-	if (peer->kind != PEER_NETWORK || guard->gone ||
+	if (peer->kind == PEER_NONE || guard->gone ||
 	    shutdown(guard->out_fd, SHUT_WR) < 0)
 		return;
 	alarmed = 0;

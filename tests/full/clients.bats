@@ -68,7 +68,7 @@ arrived_verbatim() {
 	untraced "$file" | cmp - "${2:-$MESSAGE.crlf}"
 	id=$(cut -d. -f2 <<<"${file##*/}")
 	[[ $(trace_of "$file") == *" id $id"* ]]
-	await_record "^message .*id=$id .*result=stored"
+	await_record "^message .*id=$id .*result=\(stored\|partial\)"
 	[ "${file##*,S=}" -eq "$(stat -c %s "$file")" ]
 }
 

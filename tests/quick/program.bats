@@ -28,8 +28,10 @@ patience() {
 		            more = self.client.recv(4096)
 		            self.got += more
 		            return more != b''
-		        if self.drip:
+		        try:
 		            self.client.sendall(self.drip)
+		        except BrokenPipeError:
+		            pass    # what it said before is still to be read
 		        return True
 
 		    def check(self):
