@@ -21,7 +21,7 @@
 struct check {
 	struct mailboxes mailboxes;
 	unsigned problems, domains, mailbox_count, aliases;
-	bool postmaster;	/* some domain has one */
+	bool postmaster; /* some domain has one */
 };
 
 __attribute__((format(printf, 2, 3))) static void
@@ -40,8 +40,8 @@ static void
 print_note(void *to, enum mailbox_note note, const char *text)
 {
 	(void)to;
-	(void)printf("%s%s\n", note == MAILBOX_PROBLEM ? "problem: " : "  ",
-	    text);
+	(void)printf(
+	    "%s%s\n", note == MAILBOX_PROBLEM ? "problem: " : "  ", text);
 }
 
 static void
@@ -69,15 +69,16 @@ describe(enum verdict verdict)
 int
 check_explain(const struct config *config, const char *text)
 {
-	struct mailbox_list list = {0};
+	struct mailbox_list list = { 0 };
 	struct mailboxes mailboxes;
 	struct address address;
 	enum verdict verdict;
 	size_t len = strlen(text), used = len;
-	enum address_status status = text[0] == '<' ?
-	    address_parse_path(text, len, ADDRESS_ALLOW_POSTMASTER |
-	    ADDRESS_ALLOW_UTF8, &address, &used) :
-	    address_parse_mailbox(text, len, &address);
+	enum address_status status = text[0] == '<'
+	    ? address_parse_path(text, len,
+		  ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_UTF8, &address,
+		  &used)
+	    : address_parse_mailbox(text, len, &address);
 
 	if (status != ADDRESS_OK || used != len) {
 		(void)printf("%s: not an address (RFC 5321, 4.1.2)\n", text);
@@ -118,9 +119,10 @@ open_entry(struct check *check, int root_fd, const char *path, int flags,
 
 	if (fd >= 0 && fstat(fd, st) == 0)
 		return fd;
-	complain(check, "%s: %s%s", path, strerror(errno), errno == EXDEV ?
-	    " (a link must be relative and stay in the domains directory)" :
-	    "");
+	complain(check, "%s: %s%s", path, strerror(errno),
+	    errno == EXDEV
+		? " (a link must be relative and stay in the domains directory)"
+		: "");
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -140,21 +142,22 @@ check_maildir(struct check *check, int root_fd, const char *path)
 	if (fd < 0)
 		return;
 	if (st.st_mode & S_IWOTH)
-		complain(check, "%s: everybody may write here; chmod o-w",
-		    path);
+		complain(
+		    check, "%s: everybody may write here; chmod o-w", path);
 	for (size_t i = 0; i < 3; i++) {
 		const char *what = names[i];
 
 		if (faccessat(fd, what, F_OK, AT_EACCESS) < 0)
 			what = ".";
 		if (faccessat(fd, what, R_OK | W_OK | X_OK, AT_EACCESS) < 0)
-			complain(check, "%s/%s: uid %lu cannot write: %s",
-			    path, names[i], (unsigned long)geteuid(),
+			complain(check, "%s/%s: uid %lu cannot write: %s", path,
+			    names[i], (unsigned long)geteuid(),
 			    strerror(errno));
 	}
 	if (quota_load(fd, &quota) < 0)
-		complain(check, "%s/maildirsize: %s", path, errno == EINVAL ?
-		    "not a Maildir++ quota" : strerror(errno));
+		complain(check, "%s/maildirsize: %s", path,
+		    errno == EINVAL ? "not a Maildir++ quota"
+				    : strerror(errno));
 	close(fd);
 }
 
@@ -162,10 +165,10 @@ check_maildir(struct check *check, int root_fd, const char *path)
 static void
 check_alias(struct check *check, const char *domain, const char *name)
 {
-	struct mailbox_list list = {0};
+	struct mailbox_list list = { 0 };
 	struct address address = {
-		.kind = strcmp(domain, "@") == 0 ? ADDRESS_LOCAL :
-		    ADDRESS_DOMAIN,
+		.kind =
+		    strcmp(domain, "@") == 0 ? ADDRESS_LOCAL : ADDRESS_DOMAIN,
 	};
 	size_t domain_len = strlen(domain), len = strlen(name);
 	unsigned before = check->problems;
@@ -197,16 +200,17 @@ check_name(struct check *check, const char *domain, const char *name)
 	if (!upper && strchr(name, '@') == NULL &&
 	    strlen(name) <= ADDRESS_LOCAL_MAX)
 		return true;
-	complain(check, "%s/%s: no address leads here: names are lower case, "
-	    "at most %d octets, without \"@\"", domain, name,
-	    ADDRESS_LOCAL_MAX);
+	complain(check,
+	    "%s/%s: no address leads here: names are lower case, "
+	    "at most %d octets, without \"@\"",
+	    domain, name, ADDRESS_LOCAL_MAX);
 	return false;
 }
 
 /* A name in the directory of a domain. */
 static void
-check_entry(struct check *check, int root_fd, const char *domain,
-    const char *name)
+check_entry(
+    struct check *check, int root_fd, const char *domain, const char *name)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -231,8 +235,8 @@ static void
 check_domain(struct check *check, int root_fd, const char *domain)
 {
 	struct stat st;
-	int fd = open_entry(check, root_fd, domain, O_RDONLY | O_DIRECTORY,
-	    &st);
+	int fd =
+	    open_entry(check, root_fd, domain, O_RDONLY | O_DIRECTORY, &st);
 	struct dirent **names = NULL;
 	int count = fd < 0 ? 0 : scandirat(fd, ".", &names, NULL, alphasort);
 
@@ -270,8 +274,10 @@ is_domain(struct check *check, int root_fd, const char *name)
 	if (!S_ISDIR(st.st_mode))
 		return false;
 	if (strcmp(name, "@") != 0 && !address_is_domain(name, strlen(name))) {
-		complain(check, "%s: not a domain name; an internationalized "
-		    "one is written as A-labels (xn--...)", name);
+		complain(check,
+		    "%s: not a domain name; an internationalized "
+		    "one is written as A-labels (xn--...)",
+		    name);
 		return false;
 	}
 	for (const char *at = name; *at != '\0'; at++)
@@ -286,14 +292,15 @@ is_domain(struct check *check, int root_fd, const char *name)
 int
 check_domains(const struct config *config)
 {
-	struct check check = {0};
+	struct check check = { 0 };
 	struct dirent **names = NULL;
 	int fd, count;
 
 	fd = open(config->domains, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	count = fd < 0 ? -1 : scandirat(fd, ".", &names, NULL, alphasort);
-	if (count < 0 || session_mailboxes(&check.mailboxes, config,
-	    count_problem, &check) < 0) {
+	if (count < 0 ||
+	    session_mailboxes(&check.mailboxes, config, count_problem, &check) <
+		0) {
 		complain(&check, "domains = %s: %s", config->domains,
 		    strerror(errno));
 		count = 0;
@@ -307,12 +314,14 @@ check_domains(const struct config *config)
 	if (fd >= 0)
 		close(fd);
 	if (fd >= 0 && check.domains == 0)
-		complain(&check, "domains = %s: no domain in it; mkdir -p "
-		    "DOMAIN/USER makes one", config->domains);
+		complain(&check,
+		    "domains = %s: no domain in it; mkdir -p "
+		    "DOMAIN/USER makes one",
+		    config->domains);
 	/* Not a problem: mail for users arrives. But RFC 5321, 4.5.1 asks. */
 	if (check.domains > 0 && !check.postmaster)
 		(void)puts("warning: no domain has a postmaster; make a "
-		    "mailbox or an alias of that name");
+			   "mailbox or an alias of that name");
 	(void)printf("%u domains, %u mailboxes, %u aliases, %u problems\n",
 	    check.domains, check.mailbox_count, check.aliases, check.problems);
 	return check.problems == 0 ? EX_OK : EX_CONFIG;

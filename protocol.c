@@ -75,40 +75,40 @@ static const char *const end_reply[PROTOCOL_END_COUNT] = {
 };
 
 enum phase {
-	PHASE_COMMAND,		/* a command line is next */
-	PHASE_OVERLONG,		/* the rest of a line that was too long */
-	PHASE_BODY,		/* octets of a message, DATA or BDAT */
-	PHASE_OUTCOMES,		/* LMTP: a reply for each recipient */
-	PHASE_MEMBERS,		/* EXPN: a reply line for each member */
+	PHASE_COMMAND,	/* a command line is next */
+	PHASE_OVERLONG, /* the rest of a line that was too long */
+	PHASE_BODY,	/* octets of a message, DATA or BDAT */
+	PHASE_OUTCOMES, /* LMTP: a reply for each recipient */
+	PHASE_MEMBERS,	/* EXPN: a reply line for each member */
 };
 
-enum state {			/* bits, so that a verb can name several */
-	REFUSED = 1,		/* greeted with 554: only QUIT */
-	START = 2,		/* before EHLO */
-	READY = 4,		/* no transaction */
-	SENDER = 8,		/* after MAIL */
-	RECIPIENT = 16,		/* after an accepted RCPT */
-	CHUNKS = 32,		/* after an accepted BDAT */
-	FAILED = 64,		/* after a refused BDAT: RSET (RFC 3030, 2) */
+enum state {		/* bits, so that a verb can name several */
+	REFUSED = 1,	/* greeted with 554: only QUIT */
+	START = 2,	/* before EHLO */
+	READY = 4,	/* no transaction */
+	SENDER = 8,	/* after MAIL */
+	RECIPIENT = 16, /* after an accepted RCPT */
+	CHUNKS = 32,	/* after an accepted BDAT */
+	FAILED = 64,	/* after a refused BDAT: RSET (RFC 3030, 2) */
 	SERVED = START | READY | SENDER | RECIPIENT | CHUNKS | FAILED,
 	ANY = REFUSED | SERVED,
 };
 
 struct protocol_verb {
 	const char *name;
-	const char *usage;	/* of the arguments; NULL: it takes none */
+	const char *usage; /* of the arguments; NULL: it takes none */
 	enum protocol_want (*run)(struct protocol *, const char *, size_t);
 	unsigned states;
 	unsigned flags;
 	size_t line_max;
 };
 
-enum {				/* verb flags */
+enum { /* verb flags */
 	NEEDS_ARGUMENTS = 1,
 	SMTP_ONLY = 2,
 	LMTP_ONLY = 4,
-	FOREIGN = 8,		/* another protocol's: hang up */
-	FRAMES = 16,		/* it says how many octets follow that are no
+	FOREIGN = 8, /* another protocol's: hang up */
+	FRAMES = 16, /* it says how many octets follow that are no
 				 * commands: hang up where it is not clear */
 };
 
@@ -204,8 +204,8 @@ sequence_error(const struct protocol *p)
 	case REFUSED:
 		return "503 5.5.1 no service in this session; QUIT";
 	case START:
-		return p->settings->lmtp ? "503 5.5.1 LHLO first" :
-		    "503 5.5.1 EHLO or HELO first";
+		return p->settings->lmtp ? "503 5.5.1 LHLO first"
+					 : "503 5.5.1 EHLO or HELO first";
 	case READY:
 		return "503 5.5.1 MAIL first";
 	case CHUNKS:
@@ -242,12 +242,12 @@ finish(struct protocol *p, enum state next)
 /* --- the body, first half: octets of the wire to octets of the message --- */
 
 enum line {
-	LINE_START,		/* after CR LF, or at the beginning */
-	LINE_TEXT,		/* within a line */
-	LINE_CR,		/* after a CR within a line */
-	LINE_DOT,		/* after "." at the start of a line; withheld */
-	LINE_DOT_CR,		/* after "." CR; withheld */
-	LINE_END,		/* after "." CR LF: the message is complete */
+	LINE_START,  /* after CR LF, or at the beginning */
+	LINE_TEXT,   /* within a line */
+	LINE_CR,     /* after a CR within a line */
+	LINE_DOT,    /* after "." at the start of a line; withheld */
+	LINE_DOT_CR, /* after "." CR; withheld */
+	LINE_END,    /* after "." CR LF: the message is complete */
 };
 
 static void
@@ -274,8 +274,8 @@ scan_line(struct protocol *p, const char *in, size_t len)
 {
 	const char *lf = memchr(in, '\n', len);
 	size_t text = lf == NULL ? len : (size_t)(lf - in);
-	const char *cr = p->settings->bare_newline ? NULL :
-	    memchr(in, '\r', text);
+	const char *cr =
+	    p->settings->bare_newline ? NULL : memchr(in, '\r', text);
 
 	if (cr != NULL) {
 		p->line = LINE_CR;
@@ -361,10 +361,10 @@ unstuff(struct protocol *p, const char *in, size_t len)
 /* --- the body, second half: the header filter --- */
 
 enum header {
-	HEADER_NAME,		/* in a field name, or before it */
-	HEADER_KEEP,		/* in a line that is kept */
-	HEADER_DROP,		/* in a line that is taken out */
-	HEADER_DONE,		/* past the header */
+	HEADER_NAME, /* in a field name, or before it */
+	HEADER_KEEP, /* in a line that is kept */
+	HEADER_DROP, /* in a line that is taken out */
+	HEADER_DONE, /* past the header */
 };
 
 static const char return_path[] = "return-path";
@@ -375,8 +375,8 @@ judge_field(struct protocol *p)
 {
 	size_t len = p->field_len;
 
-	while (len > 0 && (p->field[len - 1] == ' ' ||
-	    p->field[len - 1] == '\t'))
+	while (
+	    len > 0 && (p->field[len - 1] == ' ' || p->field[len - 1] == '\t'))
 		len--;
 	p->dropping = address_same(p->field, len, return_path);
 	if (address_same(p->field, len, "received") &&
@@ -435,8 +435,7 @@ filter_header(struct protocol *p)
 		p->held = 0;
 		return;
 	}
-	lf = p->header == HEADER_DONE ? NULL :
-	    memchr(p->slice, '\n', len);
+	lf = p->header == HEADER_DONE ? NULL : memchr(p->slice, '\n', len);
 	at = lf == NULL ? len : (size_t)(lf - p->slice) + 1;
 	if (p->header != HEADER_DROP)
 		p->body_len = at;
@@ -479,8 +478,9 @@ take_body(struct protocol *p)
 	size_t len = body_ahead(p);
 	uint64_t max = p->settings->size_max;
 
-	if (p->chunked && (p->settings->bare_newline || p->refusal != NULL ||
-	    p->body_type == PROTOCOL_BODY_BINARYMIME)) {
+	if (p->chunked &&
+	    (p->settings->bare_newline || p->refusal != NULL ||
+		p->body_type == PROTOCOL_BODY_BINARYMIME)) {
 		p->slice = in;
 		p->slice_len = len;
 	} else {
@@ -529,8 +529,8 @@ end_body(struct protocol *p)
 	}
 	p->index = 0;
 	p->phase = PHASE_OUTCOMES;
-	return p->refusal == NULL ? ask(p, PROTOCOL_WANT_COMMIT) :
-	    PROTOCOL_WANT_NOTHING;
+	return p->refusal == NULL ? ask(p, PROTOCOL_WANT_COMMIT)
+				  : PROTOCOL_WANT_NOTHING;
 }
 
 static enum protocol_want
@@ -569,8 +569,8 @@ step_outcomes(struct protocol *p)
 	}
 	p->refusal = NULL;
 	finish(p, READY);
-	return refusal == NULL || p->settings->lmtp ? PROTOCOL_WANT_NOTHING :
-	    respond(p, refusal);
+	return refusal == NULL || p->settings->lmtp ? PROTOCOL_WANT_NOTHING
+						    : respond(p, refusal);
 }
 
 static void
@@ -663,8 +663,8 @@ on_size(struct protocol *p, const struct address_parameter *parameter)
 	uint64_t max = p->settings->size_max;
 
 	if (parameter->value == NULL || parameter->value_len > 20 ||
-	    !address_parse_number(parameter->value, parameter->value_len,
-	    &p->size))
+	    !address_parse_number(
+		parameter->value, parameter->value_len, &p->size))
 		return PARAMETER_VALUE;
 	return max > 0 && p->size > max ? TOO_BIG : NULL;
 }
@@ -679,8 +679,9 @@ on_body(struct protocol *p, const struct address_parameter *parameter)
 	};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (parameter->value != NULL && address_same(parameter->value,
-		    parameter->value_len, names[i])) {
+		if (parameter->value != NULL &&
+		    address_same(
+			parameter->value, parameter->value_len, names[i])) {
 			p->body_type = (enum protocol_body)i;
 			return NULL;
 		}
@@ -700,9 +701,9 @@ struct parameter_row {
 };
 
 static const struct parameter_row mail_parameters[] = {
-	{ "size", on_size },		/* RFC 1870 */
-	{ "body", on_body },		/* RFC 6152, RFC 3030 */
-	{ "smtputf8", on_smtputf8 },	/* RFC 6531 */
+	{ "size", on_size },	     /* RFC 1870 */
+	{ "body", on_body },	     /* RFC 6152, RFC 3030 */
+	{ "smtputf8", on_smtputf8 }, /* RFC 6531 */
 	{ NULL, NULL },
 };
 static const struct parameter_row rcpt_parameters[] = { { NULL, NULL } };
@@ -719,8 +720,9 @@ run_parameters(struct protocol *p, const struct parameter_row *rows,
 		const char *problem;
 		unsigned i = 0;
 
-		while (rows[i].keyword != NULL && !address_same(
-		    parameter.keyword, parameter.keyword_len, rows[i].keyword))
+		while (rows[i].keyword != NULL &&
+		    !address_same(parameter.keyword, parameter.keyword_len,
+			rows[i].keyword))
 			i++;
 		if (rows[i].keyword == NULL)
 			return PARAMETER_UNKNOWN;
@@ -750,8 +752,8 @@ on_mail(struct protocol *p, const char *args, size_t len)
 	status = address_parse_path(args, len,
 	    ADDRESS_ALLOW_NULL | ADDRESS_ALLOW_UTF8, &p->path, &used);
 	if (status != ADDRESS_OK)
-		return respond(p, status == ADDRESS_TOO_LONG ? SENDER_LONG :
-		    SENDER_SYNTAX);
+		return respond(p,
+		    status == ADDRESS_TOO_LONG ? SENDER_LONG : SENDER_SYNTAX);
 	p->has_path = true;
 	p->size = 0;
 	p->body_type = PROTOCOL_BODY_7BIT;
@@ -774,13 +776,15 @@ on_rcpt(struct protocol *p, const char *args, size_t len)
 
 	if (!skip_word(&args, &len, "to:"))
 		return respond_usage(p);
-	status = address_parse_path(args, len, ADDRESS_ALLOW_POSTMASTER |
-	    (p->utf8 ? ADDRESS_ALLOW_UTF8 : 0), &p->path, &used);
+	status = address_parse_path(args, len,
+	    ADDRESS_ALLOW_POSTMASTER | (p->utf8 ? ADDRESS_ALLOW_UTF8 : 0),
+	    &p->path, &used);
 	if (status == ADDRESS_NEEDS_UTF8)
 		return respond(p, RECIPIENT_UTF8);
 	if (status != ADDRESS_OK)
-		return respond(p, status == ADDRESS_TOO_LONG ? RECIPIENT_LONG :
-		    RECIPIENT_SYNTAX);
+		return respond(p,
+		    status == ADDRESS_TOO_LONG ? RECIPIENT_LONG
+					       : RECIPIENT_SYNTAX);
 	p->has_path = true;
 	problem = run_parameters(p, rcpt_parameters, args + used, len - used);
 	if (problem != NULL)
@@ -814,8 +818,8 @@ on_bdat(struct protocol *p, const char *args, size_t len)
 		hang_up(p, CHUNK_SIZE);
 		return PROTOCOL_WANT_NOTHING;
 	}
-	p->last = space != NULL &&
-	    address_same(space + 1, len - digits - 1, "last");
+	p->last =
+	    space != NULL && address_same(space + 1, len - digits - 1, "last");
 	p->phase = PHASE_BODY;
 	if (p->state != CHUNKS)
 		begin_body(p, true);
@@ -825,9 +829,9 @@ on_bdat(struct protocol *p, const char *args, size_t len)
 		refuse(p, no_recipients(p));
 	else if (p->state != RECIPIENT && p->state != CHUNKS)
 		refuse(p, sequence_error(p));
-	else if (p->settings->size_max > 0 && (p->octets >
-	    p->settings->size_max || p->chunk >
-	    p->settings->size_max - p->octets))
+	else if (p->settings->size_max > 0 &&
+	    (p->octets > p->settings->size_max ||
+		p->chunk > p->settings->size_max - p->octets))
 		refuse(p, TOO_BIG);
 	if (p->state == RECIPIENT) {
 		p->state = CHUNKS;
@@ -866,9 +870,11 @@ parse_who(struct protocol *p, const char *args, size_t len)
 	p->utf8_reply = utf8;
 	if (utf8)
 		used = len -= word_len;
-	status = args[0] == '<' ? address_parse_path(args, len,
-	    ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_UTF8, &p->path, &used) :
-	    address_parse_mailbox(args, len, &p->path);
+	status = args[0] == '<'
+	    ? address_parse_path(args, len,
+		  ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_UTF8, &p->path,
+		  &used)
+	    : address_parse_mailbox(args, len, &p->path);
 	if (status != ADDRESS_OK || used != len)
 		return RECIPIENT_SYNTAX;
 	p->has_path = true;
@@ -883,8 +889,8 @@ on_vrfy(struct protocol *p, const char *args, size_t len)
 	if (!p->settings->vrfy)
 		return respond(p, UNVERIFIED);
 	problem = parse_who(p, args, len);
-	return problem != NULL ? respond(p, problem) :
-	    ask(p, PROTOCOL_WANT_VERIFY);
+	return problem != NULL ? respond(p, problem)
+			       : ask(p, PROTOCOL_WANT_VERIFY);
 }
 
 static enum protocol_want
@@ -915,12 +921,12 @@ on_quit(struct protocol *p, const char *args, size_t len)
 
 /* --- the verb table: what is understood, when, and with what --- */
 
-enum {				/* how extensions lengthen MAIL */
-	SIZE_GROWTH = 26,	/* RFC 1870, 3 */
-	BODY_GROWTH = 17,	/* RFC 6152, 2; RFC 3030, 3 */
-	SMTPUTF8_GROWTH = 10,	/* RFC 6531, 3.1 */
-	MAIL_MAX = PROTOCOL_COMMAND_MAX + SIZE_GROWTH + BODY_GROWTH +
-	    SMTPUTF8_GROWTH,
+enum {			      /* how extensions lengthen MAIL */
+	SIZE_GROWTH = 26,     /* RFC 1870, 3 */
+	BODY_GROWTH = 17,     /* RFC 6152, 2; RFC 3030, 3 */
+	SMTPUTF8_GROWTH = 10, /* RFC 6531, 3.1 */
+	MAIL_MAX =
+	    PROTOCOL_COMMAND_MAX + SIZE_GROWTH + BODY_GROWTH + SMTPUTF8_GROWTH,
 	LINE = PROTOCOL_COMMAND_MAX,
 };
 
@@ -1075,8 +1081,8 @@ dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 	forget_command(p);
 	p->command = find_verb(p, line, verb_len);
 	if (p->command == NULL && p->state != REFUSED)
-		return respond(p, size > PROTOCOL_COMMAND_MAX ? LINE_LONG :
-		    UNKNOWN);
+		return respond(
+		    p, size > PROTOCOL_COMMAND_MAX ? LINE_LONG : UNKNOWN);
 	if (p->command == NULL || !(p->command->states & (unsigned)p->state))
 		return respond(p, sequence_error(p));
 	p->verb = p->command->name;
@@ -1090,8 +1096,8 @@ dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 		verb_len++;
 	line += verb_len;
 	len -= verb_len;
-	if (len == 0 ? (p->command->flags & NEEDS_ARGUMENTS) != 0 :
-	    p->command->usage == NULL)
+	if (len == 0 ? (p->command->flags & NEEDS_ARGUMENTS) != 0
+		     : p->command->usage == NULL)
 		return respond_usage(p);
 	return p->command->run(p, line, len);
 }
@@ -1258,8 +1264,8 @@ answer_verify(struct protocol *p, enum verdict verdict)
 static bool
 has_meaning(enum protocol_want asked, enum verdict verdict)
 {
-	bool lists = asked == PROTOCOL_WANT_VERIFY ||
-	    asked == PROTOCOL_WANT_MEMBER;
+	bool lists =
+	    asked == PROTOCOL_WANT_VERIFY || asked == PROTOCOL_WANT_MEMBER;
 
 	if (verdict == VERDICT_YES)
 		return asked != PROTOCOL_WANT_MEMBER;
@@ -1280,16 +1286,18 @@ protocol_answer(struct protocol *p, enum verdict verdict)
 			p->state = SENDER;
 			p->transactions++;
 		}
-		(void)respond(p, verdict == VERDICT_YES ? SENDER_OK :
-		    verdict_reply[verdict]);
+		(void)respond(p,
+		    verdict == VERDICT_YES ? SENDER_OK
+					   : verdict_reply[verdict]);
 		break;
 	case PROTOCOL_WANT_RECIPIENT:
 		if (verdict == VERDICT_YES) {
 			p->state = RECIPIENT;
 			p->recipients++;
 		}
-		(void)respond(p, verdict == VERDICT_YES ? RECIPIENT_OK :
-		    verdict_reply[verdict]);
+		(void)respond(p,
+		    verdict == VERDICT_YES ? RECIPIENT_OK
+					   : verdict_reply[verdict]);
 		break;
 	case PROTOCOL_WANT_VERIFY:
 		answer_verify(p, verdict);
@@ -1328,8 +1336,8 @@ protocol_member(struct protocol *p, const char *text, size_t len, bool more)
 }
 
 void
-protocol_init(struct protocol *p, const struct protocol_settings *settings,
-    bool early)
+protocol_init(
+    struct protocol *p, const struct protocol_settings *settings, bool early)
 {
 	/* All but the input: its pages stay untouched until they are used. */
 	memset(p, 0, offsetof(struct protocol, in));
@@ -1339,8 +1347,10 @@ protocol_init(struct protocol *p, const struct protocol_settings *settings,
 	p->noted = true;
 	put(p, early ? "554 " : "220 ");
 	put(p, settings->hostname);
-	put(p, early ? " you spoke before this greeting (RFC 5321, 3.1)\r\n" :
-	    settings->lmtp ? " LMTP smtpd\r\n" : " ESMTP smtpd\r\n");
+	put(p,
+	    early ? " you spoke before this greeting (RFC 5321, 3.1)\r\n"
+		: settings->lmtp ? " LMTP smtpd\r\n"
+				 : " ESMTP smtpd\r\n");
 }
 
 char *
@@ -1370,7 +1380,7 @@ protocol_end(struct protocol *p, enum protocol_end why)
 
 	if (why == PROTOCOL_END_IDLE && p->refusal == BODY_BARE)
 		text = "421 4.4.2 waiting for <CR><LF>.<CR><LF>, but a line "
-		    "ended with LF alone";
+		       "ended with LF alone";
 	if (text != NULL)
 		reply(p, text);
 	p->closing = p->reset = true;

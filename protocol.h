@@ -23,49 +23,49 @@
 #include "lib/verdict.h"
 
 enum {
-	PROTOCOL_IN_MAX = 65536,	/* octets read ahead of the language */
-	PROTOCOL_OUT_MAX = 4096,	/* replies gathered for one write */
-	PROTOCOL_REPLY_MAX = 1024,	/* octets one step may add to .out */
-	PROTOCOL_COMMAND_MAX = 512,	/* a command line, 4.5.3.1.4 */
-	PROTOCOL_LINE_MAX = 2048,	/* the same, with all extensions */
-	PROTOCOL_JUNK_MAX = 65536,	/* without a line end: hang up */
-	PROTOCOL_HELO_MAX = 255,	/* a domain, 4.5.3.1.2 */
-	PROTOCOL_ID_MAX = 63,		/* octets of a message id */
-	PROTOCOL_FIELD_MAX = 16,	/* of a header field name looked at */
+	PROTOCOL_IN_MAX = 65536,    /* octets read ahead of the language */
+	PROTOCOL_OUT_MAX = 4096,    /* replies gathered for one write */
+	PROTOCOL_REPLY_MAX = 1024,  /* octets one step may add to .out */
+	PROTOCOL_COMMAND_MAX = 512, /* a command line, 4.5.3.1.4 */
+	PROTOCOL_LINE_MAX = 2048,   /* the same, with all extensions */
+	PROTOCOL_JUNK_MAX = 65536,  /* without a line end: hang up */
+	PROTOCOL_HELO_MAX = 255,    /* a domain, 4.5.3.1.2 */
+	PROTOCOL_ID_MAX = 63,	    /* octets of a message id */
+	PROTOCOL_FIELD_MAX = 16,    /* of a header field name looked at */
 };
 
 /* What protocol_step() needs before it goes on. */
 enum protocol_want {
-	PROTOCOL_WANT_NOTHING,	/* never returned: go on */
-	PROTOCOL_WANT_INPUT,	/* send .out, wait, protocol_add */
-	PROTOCOL_WANT_OUTPUT,	/* .out is nearly full: send it */
-	PROTOCOL_WANT_SENDER,	/* may .path send .size octets?     -> answer */
+	PROTOCOL_WANT_NOTHING, /* never returned: go on */
+	PROTOCOL_WANT_INPUT,   /* send .out, wait, protocol_add */
+	PROTOCOL_WANT_OUTPUT,  /* .out is nearly full: send it */
+	PROTOCOL_WANT_SENDER,  /* may .path send .size octets?     -> answer */
 	PROTOCOL_WANT_RECIPIENT, /* may .path receive?              -> answer */
-	PROTOCOL_WANT_VERIFY,	/* is .path a mailbox here?         -> answer */
-	PROTOCOL_WANT_MEMBER,	/* member .index of the expansion of .path:
+	PROTOCOL_WANT_VERIFY,  /* is .path a mailbox here?         -> answer */
+	PROTOCOL_WANT_MEMBER,  /* member .index of the expansion of .path:
 				 * protocol_member, or a verdict    -> answer */
-	PROTOCOL_WANT_OPEN,	/* begin a message, fill .id        -> answer */
-	PROTOCOL_WANT_APPEND,	/* .body belongs to the message; failure keeps
+	PROTOCOL_WANT_OPEN,    /* begin a message, fill .id        -> answer */
+	PROTOCOL_WANT_APPEND,  /* .body belongs to the message; failure keeps
 				 * until the commit */
-	PROTOCOL_WANT_COMMIT,	/* make it durable                  -> answer */
-	PROTOCOL_WANT_OUTCOME,	/* LMTP: what became of it for accepted
+	PROTOCOL_WANT_COMMIT,  /* make it durable                  -> answer */
+	PROTOCOL_WANT_OUTCOME, /* LMTP: what became of it for accepted
 				 * recipient .index?                -> answer */
-	PROTOCOL_WANT_RESET,	/* forget the transaction, drop what is open */
-	PROTOCOL_WANT_NOTE,	/* .rejected was replied: for the log */
-	PROTOCOL_WANT_CLOSE,	/* send .out, hang up */
+	PROTOCOL_WANT_RESET,   /* forget the transaction, drop what is open */
+	PROTOCOL_WANT_NOTE,    /* .rejected was replied: for the log */
+	PROTOCOL_WANT_CLOSE,   /* send .out, hang up */
 };
 
 /* Why the caller ends a session. */
 enum protocol_end {
-	PROTOCOL_END_INPUT,	/* the client hung up: no reply */
-	PROTOCOL_END_IDLE,	/* nothing came for too long */
-	PROTOCOL_END_SLOW,	/* a body came too slowly */
-	PROTOCOL_END_DEADLINE,	/* the session lasted too long */
-	PROTOCOL_END_SHUTDOWN,	/* we are told to stop */
+	PROTOCOL_END_INPUT,    /* the client hung up: no reply */
+	PROTOCOL_END_IDLE,     /* nothing came for too long */
+	PROTOCOL_END_SLOW,     /* a body came too slowly */
+	PROTOCOL_END_DEADLINE, /* the session lasted too long */
+	PROTOCOL_END_SHUTDOWN, /* we are told to stop */
 	PROTOCOL_END_COUNT,
 };
 
-enum protocol_body {		/* BODY=, RFC 6152 and RFC 3030 */
+enum protocol_body { /* BODY=, RFC 6152 and RFC 3030 */
 	PROTOCOL_BODY_7BIT,
 	PROTOCOL_BODY_8BITMIME,
 	PROTOCOL_BODY_BINARYMIME,
@@ -73,35 +73,35 @@ enum protocol_body {		/* BODY=, RFC 6152 and RFC 3030 */
 
 /* What an operator may choose; set before protocol_init() and constant. */
 struct protocol_settings {
-	const char *hostname;	/* at most ADDRESS_DOMAIN_MAX octets */
-	uint64_t size_max;	/* octets of a message, 0 for no limit */
+	const char *hostname; /* at most ADDRESS_DOMAIN_MAX octets */
+	uint64_t size_max;    /* octets of a message, 0 for no limit */
 	unsigned recipients_max, messages_max; /* per message, per session */
-	unsigned errors_max;	/* rejected commands before 421 */
-	unsigned hops_max;	/* Received fields, RFC 5321, 6.3 */
+	unsigned errors_max; /* rejected commands before 421 */
+	unsigned hops_max;   /* Received fields, RFC 5321, 6.3 */
 	bool lmtp, vrfy, expn;
-	bool bare_newline;	/* LF alone ends a line: pipes, never sockets */
+	bool bare_newline; /* LF alone ends a line: pipes, never sockets */
 };
 
 struct protocol {
 	const struct protocol_settings *settings;
 
 	/* For the caller to read; valid until the next step. */
-	struct address path;	/* of the want; of MAIL after SENDER */
-	uint64_t size;		/* SIZE=, 0 when not declared */
-	uint64_t octets;	/* of the message so far */
-	unsigned recipients;	/* accepted in this transaction */
-	unsigned index;		/* of WANT_MEMBER and WANT_OUTCOME */
-	unsigned commands, transactions, errors;	/* in the session */
+	struct address path; /* of the want; of MAIL after SENDER */
+	uint64_t size;	     /* SIZE=, 0 when not declared */
+	uint64_t octets;     /* of the message so far */
+	unsigned recipients; /* accepted in this transaction */
+	unsigned index;	     /* of WANT_MEMBER and WANT_OUTCOME */
+	unsigned commands, transactions, errors; /* in the session */
 	enum protocol_body body_type;
-	bool extended;		/* EHLO or LHLO, not HELO */
-	bool utf8;		/* SMTPUTF8 in this transaction */
-	bool newline;		/* this transaction's lines end in LF alone */
-	bool utf8_reply;	/* SMTPUTF8 of VRFY or EXPN (RFC 6531, 3.7.4.2) */
-	bool has_path;		/* the last command had a path: .path */
-	bool quit;		/* the client said goodbye */
-	const char *verb;	/* of the last command, upper case, "" if none */
-	const char *rejected;	/* of WANT_NOTE: text of a 4yz or 5yz reply */
-	const char *body;	/* of WANT_APPEND */
+	bool extended;	      /* EHLO or LHLO, not HELO */
+	bool utf8;	      /* SMTPUTF8 in this transaction */
+	bool newline;	      /* this transaction's lines end in LF alone */
+	bool utf8_reply;      /* SMTPUTF8 of VRFY or EXPN (RFC 6531, 3.7.4.2) */
+	bool has_path;	      /* the last command had a path: .path */
+	bool quit;	      /* the client said goodbye */
+	const char *verb;     /* of the last command, upper case, "" if none */
+	const char *rejected; /* of WANT_NOTE: text of a 4yz or 5yz reply */
+	const char *body;     /* of WANT_APPEND */
 	size_t body_len;
 	char helo[PROTOCOL_HELO_MAX + 1];
 
@@ -116,15 +116,15 @@ struct protocol {
 	int phase, state, line, header;
 	enum protocol_want asked;
 	const struct protocol_verb *command;
-	const char *refusal;	/* why the message will not be accepted */
-	const char *pending;	/* the same, once .slice was looked at */
+	const char *refusal; /* why the message will not be accepted */
+	const char *pending; /* the same, once .slice was looked at */
 	bool noted, reset, closing, chunked, last, dropping;
-	uint64_t chunk;		/* octets of the BDAT chunk still to come */
-	size_t skipped;		/* octets of an overlong line */
+	uint64_t chunk; /* octets of the BDAT chunk still to come */
+	size_t skipped; /* octets of an overlong line */
 	unsigned hops;
-	const char *slice;	/* clean body octets, before the header filter */
+	const char *slice; /* clean body octets, before the header filter */
 	size_t slice_len;
-	size_t field_len, held;	/* of field: seen, and seen in earlier slices */
+	size_t field_len, held; /* of field: seen, and seen in earlier slices */
 	char field[PROTOCOL_FIELD_MAX];
 	size_t in_start, in_end;
 	char in[PROTOCOL_IN_MAX];
@@ -152,8 +152,8 @@ void protocol_answer(struct protocol *protocol, enum verdict verdict);
 
 /* Answer WANT_MEMBER with a mailbox, printed, and say whether more follow.
  * protocol_answer() may refuse the first, never a later one. */
-void protocol_member(struct protocol *protocol, const char *text, size_t len,
-    bool more);
+void protocol_member(
+    struct protocol *protocol, const char *text, size_t len, bool more);
 
 /* End the session for a reason of the caller's, with one 421 unless the client
  * is gone; the next steps want RESET where needed, then CLOSE. */

@@ -34,8 +34,8 @@ begin_record(const struct session *session, struct log_record *record,
 }
 
 static void
-log_path(struct log_record *record, const char *key,
-    const struct address *address)
+log_path(
+    struct log_record *record, const char *key, const struct address *address)
 {
 	char text[ADDRESS_PRINT_MAX + 1];
 
@@ -84,8 +84,10 @@ log_message(const struct session *session, unsigned stored, int64_t began)
 	log_field(&record, "recipients", "%u", protocol->recipients);
 	log_field(&record, "size", "%" PRIu64, session->store.size);
 	log_field(&record, "stored", "%u", stored);
-	log_field(&record, "result", "%s", stored == 0 ? "failed" :
-	    stored < protocol->recipients ? "partial" : "stored");
+	log_field(&record, "result", "%s",
+	    stored == 0				? "failed"
+		: stored < protocol->recipients ? "partial"
+						: "stored");
 	log_field(&record, "commit", "%" PRId64 ".%06" PRId64, took / 1000000,
 	    took % 1000000);
 	log_write(session->log, &record);
@@ -138,11 +140,12 @@ add_recipient(struct session *session)
 	enum verdict verdict;
 
 	session->found.len = 0;
-	verdict = mailbox_find(&session->mailboxes, &protocol->path,
-	    &session->found);
+	verdict =
+	    mailbox_find(&session->mailboxes, &protocol->path, &session->found);
 	if (verdict == VERDICT_YES)
-		verdict = from_store(session, store_recipient(&session->store,
-		    &session->found, protocol->size));
+		verdict = from_store(session,
+		    store_recipient(
+			&session->store, &session->found, protocol->size));
 	if (verdict == VERDICT_YES)
 		remember(session, &protocol->path);
 	return verdict;
@@ -173,14 +176,15 @@ open_message(struct session *session)
 	size_t len;
 
 	make_id(protocol, now);
-	verdict = from_store(session, store_open(&session->store, protocol->id,
-	    (time_t)(now / 1000000)));
+	verdict = from_store(session,
+	    store_open(&session->store, protocol->id, (time_t)(now / 1000000)));
 	if (verdict != VERDICT_YES)
 		return verdict;
-	len = trace_format(&(struct trace){
+	len = trace_format(
+	    &(struct trace){
 		.reverse_path = &session->sender,
-		.recipient = protocol->recipients == 1 ? &session->recipient :
-		    NULL,
+		.recipient =
+		    protocol->recipients == 1 ? &session->recipient : NULL,
 		.helo = protocol->helo,
 		.peer = peer->literal[0] == '\0' ? NULL : peer->literal,
 		.hostname = session->settings.hostname,
@@ -190,7 +194,8 @@ open_message(struct session *session)
 		.utf8 = protocol->utf8,
 		.newline = protocol->newline,
 		.when = (time_t)(now / 1000000),
-	}, text);
+	    },
+	    text);
 	store_append(&session->store, text, len);
 	return VERDICT_YES;
 }
@@ -201,8 +206,8 @@ count_stored(const struct session *session, enum verdict verdict)
 {
 	unsigned stored = 0;
 
-	for (unsigned i = 0; i < session->protocol.recipients &&
-	    verdict == VERDICT_YES; i++)
+	for (unsigned i = 0;
+	     i < session->protocol.recipients && verdict == VERDICT_YES; i++)
 		stored += store_outcome(&session->store, i) == VERDICT_YES;
 	return stored;
 }
@@ -211,8 +216,8 @@ static enum verdict
 commit_message(struct session *session)
 {
 	int64_t began = microseconds();
-	enum verdict verdict = from_store(session,
-	    store_commit(&session->store, session->settings.lmtp));
+	enum verdict verdict = from_store(
+	    session, store_commit(&session->store, session->settings.lmtp));
 	unsigned stored = count_stored(session, verdict);
 
 	if (stored > 0) {
@@ -238,8 +243,8 @@ static enum verdict
 verify(struct session *session)
 {
 	session->found.len = 0;
-	return mailbox_find(&session->mailboxes, &session->protocol.path,
-	    &session->found);
+	return mailbox_find(
+	    &session->mailboxes, &session->protocol.path, &session->found);
 }
 
 static bool
@@ -277,8 +282,8 @@ tell_member(struct session *session)
 	member = session->members + session->members_at;
 	len = strlen(member);
 	session->members_at += len + 1;
-	protocol_member(protocol, member, len,
-	    session->members_at < session->members_len);
+	protocol_member(
+	    protocol, member, len, session->members_at < session->members_len);
 }
 
 /* --- the session --- */
@@ -291,8 +296,9 @@ session_serve(struct session *session, enum protocol_want want)
 	switch (want) {
 	case PROTOCOL_WANT_SENDER:
 		session->sender = protocol->path;
-		protocol_answer(protocol, from_store(session,
-		    store_room(&session->store, protocol->size)));
+		protocol_answer(protocol,
+		    from_store(
+			session, store_room(&session->store, protocol->size)));
 		break;
 	case PROTOCOL_WANT_RECIPIENT:
 		protocol_answer(protocol, add_recipient(session));
@@ -307,15 +313,15 @@ session_serve(struct session *session, enum protocol_want want)
 		protocol_answer(protocol, open_message(session));
 		break;
 	case PROTOCOL_WANT_APPEND:
-		store_append(&session->store, protocol->body,
-		    protocol->body_len);
+		store_append(
+		    &session->store, protocol->body, protocol->body_len);
 		break;
 	case PROTOCOL_WANT_COMMIT:
 		protocol_answer(protocol, commit_message(session));
 		break;
 	case PROTOCOL_WANT_OUTCOME:
-		protocol_answer(protocol, store_outcome(&session->store,
-		    protocol->index));
+		protocol_answer(
+		    protocol, store_outcome(&session->store, protocol->index));
 		break;
 	case PROTOCOL_WANT_RESET:
 		reset(session);
@@ -349,7 +355,7 @@ session_init(struct session *session, const struct config *config,
 {
 	bool accept = config->bare_newline == CONFIG_NEWLINE_ACCEPT ||
 	    (config->bare_newline == CONFIG_NEWLINE_AUTO &&
-	    peer->kind == PEER_NONE);
+		peer->kind == PEER_NONE);
 
 	session->settings = (struct protocol_settings){
 		.hostname = config->hostname,
@@ -368,8 +374,8 @@ session_init(struct session *session, const struct config *config,
 	session->end = "refused";
 	session->started = microseconds();
 	protocol_init(&session->protocol, &session->settings, early);
-	if (session_mailboxes(&session->mailboxes, config, note_problem,
-	    session) < 0)
+	if (session_mailboxes(
+		&session->mailboxes, config, note_problem, session) < 0)
 		return -1;
 	store_init(&session->store, session->mailboxes.root_fd,
 	    session->settings.hostname, (unsigned)config->mailboxes,
@@ -390,8 +396,8 @@ session_finish(struct session *session)
 	log_field(&record, "octets", "%" PRIu64, session->octets);
 	log_field(&record, "rejected", "%u", session->rejected);
 	log_field(&record, "end", "%s", protocol->quit ? "quit" : session->end);
-	log_field(&record, "duration", "%" PRId64 ".%06" PRId64,
-	    took / 1000000, took % 1000000);
+	log_field(&record, "duration", "%" PRId64 ".%06" PRId64, took / 1000000,
+	    took % 1000000);
 	log_write(session->log, &record);
 	reset(session);
 	store_free(&session->store);

@@ -16,7 +16,7 @@
 #include "protocol.h"
 #include "store.h"
 
-enum { SESSION_RECIPIENTS_MAX = 1023 };	/* octets of them in a record */
+enum { SESSION_RECIPIENTS_MAX = 1023 }; /* octets of them in a record */
 
 /* Large, and meant to be static: its buffers cost memory only when used. */
 struct session {
@@ -26,16 +26,16 @@ struct session {
 	struct store store;
 	struct log *log;
 	const struct peer *peer;
-	const char *end;		/* how it ended, for the record */
+	const char *end;		  /* how it ended, for the record */
 	struct address sender, recipient; /* the first of the transaction */
-	char recipients[SESSION_RECIPIENTS_MAX + 1];	/* all, printed */
+	char recipients[SESSION_RECIPIENTS_MAX + 1]; /* all, printed */
 	struct mailbox_list found;
-	char *members;			/* of EXPN, each with a NUL */
+	char *members; /* of EXPN, each with a NUL */
 	size_t members_len, members_at;
-	int64_t started;		/* microseconds of CLOCK_REALTIME */
-	uint64_t octets;		/* of messages stored */
-	unsigned messages;		/* stored, for at least one recipient */
-	unsigned rejected;		/* replies 4yz and 5yz */
+	int64_t started;   /* microseconds of CLOCK_REALTIME */
+	uint64_t octets;   /* of messages stored */
+	unsigned messages; /* stored, for at least one recipient */
+	unsigned rejected; /* replies 4yz and 5yz */
 };
 
 /* Where mail lives, from the settings: mailbox_open() and the rest. Returns 0,

@@ -28,7 +28,7 @@
 #endif
 
 enum {
-	LINGER_SECONDS = 2,	/* for a client to read our last reply */
+	LINGER_SECONDS = 2,	 /* for a client to read our last reply */
 	LINGER_OCTETS = 1 << 20, /* of what it still sends meanwhile */
 };
 
@@ -36,11 +36,11 @@ enum {
 struct guard {
 	int in_fd, out_fd;
 	const struct config *config;
-	time_t started;		/* the session */
-	time_t progress;	/* the last whole command, or octets of a body */
-	time_t body;		/* the body, 0 outside one */
-	unsigned commands;	/* seen at progress */
-	bool gone;		/* the client hung up, or is cut off */
+	time_t started;	   /* the session */
+	time_t progress;   /* the last whole command, or octets of a body */
+	time_t body;	   /* the body, 0 outside one */
+	unsigned commands; /* seen at progress */
+	bool gone;	   /* the client hung up, or is cut off */
 };
 
 static volatile sig_atomic_t alarmed, stopping;
@@ -96,10 +96,9 @@ is_due(struct guard *guard, const struct protocol *protocol,
     enum protocol_end *why)
 {
 	time_t now = seconds();
-	time_t idle = guard->progress + 1 +
-	    (time_t)guard->config->idle_timeout;
-	time_t deadline = guard->started + 1 +
-	    (time_t)guard->config->session_timeout;
+	time_t idle = guard->progress + 1 + (time_t)guard->config->idle_timeout;
+	time_t deadline =
+	    guard->started + 1 + (time_t)guard->config->session_timeout;
 	time_t next = idle < deadline ? idle : deadline, slow = 0;
 
 	if (guard->body != 0 && guard->config->data_rate > 0) {
@@ -283,8 +282,8 @@ show(const struct title *title, const struct session *session)
 }
 
 static void
-run_session(struct session *session, struct guard *guard,
-    const struct title *title)
+run_session(
+    struct session *session, struct guard *guard, const struct title *title)
 {
 	enum protocol_end why;
 
@@ -377,7 +376,8 @@ drop_privileges(const struct config *config)
 		return NULL;
 	user = getpwnam(config->user);
 	if (user == NULL) {
-		(void)snprintf(text, sizeof(text), "started as root, and there "
+		(void)snprintf(text, sizeof(text),
+		    "started as root, and there "
 		    "is no user \"%s\" to become; make one, choose another "
 		    "with --user=NAME, or insist with --user=root",
 		    config->user);
@@ -415,7 +415,7 @@ give_up(struct log *log, const struct guard *guard, const struct peer *peer,
 	if (peer->kind == PEER_LISTENING)
 		return status;
 	if (write(guard->out_fd, reply, sizeof(reply) - 1) < 0)
-		return status;	/* then nobody is there */
+		return status; /* then nobody is there */
 	linger(guard, peer);
 	return status;
 }
@@ -431,8 +431,7 @@ spoke_early(const struct config *config, const struct peer *peer, int fd)
 }
 
 static int
-report(const struct config *config, const struct config_call *call,
-    bool loaded)
+report(const struct config *config, const struct config_call *call, bool loaded)
 {
 	const char *obstacle;
 	int status = EX_OK;
@@ -457,8 +456,8 @@ report(const struct config *config, const struct config_call *call,
 		status = EX_CONFIG;
 	}
 	if (call->action == CONFIG_EXPLAIN)
-		return status != EX_OK ? status :
-		    check_explain(config, call->address);
+		return status != EX_OK ? status
+				       : check_explain(config, call->address);
 	return check_domains(config) == EX_OK ? status : EX_CONFIG;
 }
 
@@ -468,8 +467,9 @@ main(int argc, char *argv[])
 	static struct session session;
 	static struct config config;
 	static struct config_call call;
-	struct guard guard = { .in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO,
-	    .config = &config };
+	struct guard guard = { .in_fd = STDIN_FILENO,
+		.out_fd = STDOUT_FILENO,
+		.config = &config };
 	struct title title;
 	struct peer peer;
 	struct log log;
@@ -491,20 +491,24 @@ main(int argc, char *argv[])
 	}
 	peer_describe(guard.in_fd, &peer);
 	client = is_client(guard.in_fd);
-	log_init(&log, config.log == CONFIG_LOG_AUTO || (client &&
-	    config.log == CONFIG_LOG_STDERR) ? log_choose(client) :
-	    (enum log_destination)(config.log - CONFIG_LOG_JOURNAL));
+	log_init(&log,
+	    config.log == CONFIG_LOG_AUTO ||
+		    (client && config.log == CONFIG_LOG_STDERR)
+		? log_choose(client)
+		: (enum log_destination)(config.log - CONFIG_LOG_JOURNAL));
 	if (peer.kind == PEER_LISTENING)
-		return give_up(&log, &guard, &peer, "the descriptor is a "
+		return give_up(&log, &guard, &peer,
+		    "the descriptor is a "
 		    "listening socket; use Accept=yes (systemd) or nowait "
-		    "(inetd)", EX_CONFIG);
+		    "(inetd)",
+		    EX_CONFIG);
 	if (!loaded)
 		return give_up(&log, &guard, &peer, call.problems, EX_CONFIG);
 	obstacle = drop_privileges(&config);
 	if (obstacle != NULL)
 		return give_up(&log, &guard, &peer, obstacle, EX_CONFIG);
 	if (session_init(&session, &config, &log, &peer,
-	    spoke_early(&config, &peer, guard.in_fd)) < 0)
+		spoke_early(&config, &peer, guard.in_fd)) < 0)
 		return give_up(&log, &guard, &peer, strerror(errno), EX_OSERR);
 	title_init(&title, argv);
 	run_session(&session, &guard, &title);

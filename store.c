@@ -16,7 +16,7 @@
 #include "lib/beneath.h"
 #include "lib/quota.h"
 
-enum { SUBPATH_MAX = MAILBOX_PATH_MAX + 8 };	/* and "/new" */
+enum { SUBPATH_MAX = MAILBOX_PATH_MAX + 8 }; /* and "/new" */
 
 /* What a failed system call means to the client (RFC 3463). */
 static enum verdict
@@ -126,10 +126,10 @@ check_quota(struct store *store, const struct mailbox_target *target,
 	*limited = quota.limited;
 	if (quota_fits(&quota, size))
 		return VERDICT_YES;
-	(void)snprintf(store->problem, sizeof(store->problem),
-	    "%s: over quota", path);
-	return store->reject_over_quota ? VERDICT_OVER_QUOTA_NEVER :
-	    VERDICT_OVER_QUOTA;
+	(void)snprintf(
+	    store->problem, sizeof(store->problem), "%s: over quota", path);
+	return store->reject_over_quota ? VERDICT_OVER_QUOTA_NEVER
+					: VERDICT_OVER_QUOTA;
 }
 
 /* The index of a Maildir in the transaction, which it joins if it is new. */
@@ -153,28 +153,30 @@ join_target(struct store *store, const struct mailbox_target *target,
 	if (verdict != VERDICT_YES)
 		return verdict;
 	if (!grow((void **)&store->targets, list->len, &store->targets_max,
-	    sizeof(*store->targets)) || !grow((void **)&list->targets,
-	    list->len, &list->max, sizeof(*list->targets)))
+		sizeof(*store->targets)) ||
+	    !grow((void **)&list->targets, list->len, &list->max,
+		sizeof(*list->targets)))
 		return failed(store, "memory for", target->path);
 	*index = list->len;
 	list->targets[list->len] = *target;
 	store->targets[list->len] = (struct store_target){
-		.new_fd = -1, .limited = limited,
+		.new_fd = -1,
+		.limited = limited,
 	};
 	list->len++;
 	return VERDICT_YES;
 }
 
 enum verdict
-store_recipient(struct store *store, const struct mailbox_list *list,
-    uint64_t size)
+store_recipient(
+    struct store *store, const struct mailbox_list *list, uint64_t size)
 {
 	size_t targets_before = store->list.len;
 	size_t pairs_before = store->pairs_len;
 	enum verdict verdict = VERDICT_YES;
 
 	if (!grow((void **)&store->outcomes, store->recipients,
-	    &store->outcomes_max, sizeof(*store->outcomes)))
+		&store->outcomes_max, sizeof(*store->outcomes)))
 		return failed(store, "memory for", "a recipient");
 	store->outcomes[store->recipients] = VERDICT_YES;
 	for (size_t i = 0; i < list->len && verdict == VERDICT_YES; i++) {
@@ -184,9 +186,9 @@ store_recipient(struct store *store, const struct mailbox_list *list,
 		if (verdict != VERDICT_YES)
 			break;
 		if (!grow((void **)&store->pairs, store->pairs_len,
-		    &store->pairs_max, sizeof(*store->pairs))) {
-			verdict = failed(store, "memory for",
-			    list->targets[i].path);
+			&store->pairs_max, sizeof(*store->pairs))) {
+			verdict =
+			    failed(store, "memory for", list->targets[i].path);
 			break;
 		}
 		store->pairs[store->pairs_len++] = (struct store_pair){
@@ -247,8 +249,8 @@ static int
 make_subdirectories(struct store *store, const struct mailbox_target *target)
 {
 	static const char *const names[] = { "cur", "new", "tmp" };
-	int fd = beneath_open(store->root_fd, target->path,
-	    O_RDONLY | O_DIRECTORY, 0);
+	int fd = beneath_open(
+	    store->root_fd, target->path, O_RDONLY | O_DIRECTORY, 0);
 	int result = fd < 0 ? -1 : 0;
 
 	for (size_t i = 0; i < 3 && result == 0; i++)
@@ -293,8 +295,7 @@ static int
 create_named(struct store *store, const struct mailbox_target *target,
     struct store_file *file)
 {
-	file->tmp_fd = open_in(store, target, "tmp", O_RDONLY | O_DIRECTORY,
-	    0);
+	file->tmp_fd = open_in(store, target, "tmp", O_RDONLY | O_DIRECTORY, 0);
 	if (file->tmp_fd < 0)
 		return -1;
 	/* Not the name it gets in new/: each copy has one of its own. */
@@ -315,12 +316,16 @@ create_file(struct store *store, const struct mailbox_target *target,
     bool named, struct store_file *file)
 {
 	*file = (struct store_file){
-		.fd = -1, .tmp_fd = -1, .dev = target->dev,
-		.home = target->ino, .gid = file_gid(target), .mode = file_mode(target),
+		.fd = -1,
+		.tmp_fd = -1,
+		.dev = target->dev,
+		.home = target->ino,
+		.gid = file_gid(target),
+		.mode = file_mode(target),
 	};
 	if (!named) {
-		file->fd = open_in(store, target, "tmp", O_TMPFILE | O_RDWR,
-		    file->mode);
+		file->fd = open_in(
+		    store, target, "tmp", O_TMPFILE | O_RDWR, file->mode);
 		if (file->fd >= 0)
 			return 0;
 		if (!lacks_tmpfile(errno))
@@ -357,10 +362,10 @@ store_open(struct store *store, const char *id, time_t seconds)
 	/* A mailbox that is gone by now has its turn at the commit. */
 	for (size_t i = 0; i < store->list.len; i++) {
 		if (create_file(store, &store->list.targets[i], false,
-		    &store->file) == 0)
+			&store->file) == 0)
 			return VERDICT_YES;
-		verdict = failed(store, "create a file in",
-		    store->list.targets[i].path);
+		verdict = failed(
+		    store, "create a file in", store->list.targets[i].path);
 	}
 	return store->verdict = verdict;
 }
@@ -387,8 +392,9 @@ write_all(int fd, struct iovec *vector, int count)
 			return -1;
 		}
 		for (int i = 0; i < count && wrote > 0; i++) {
-			size_t part = (size_t)wrote < vector[i].iov_len ?
-			    (size_t)wrote : vector[i].iov_len;
+			size_t part = (size_t)wrote < vector[i].iov_len
+			    ? (size_t)wrote
+			    : vector[i].iov_len;
 
 			vector[i].iov_base = (char *)vector[i].iov_base + part;
 			vector[i].iov_len -= part;
@@ -406,22 +412,22 @@ copy_file(int from_fd, int to_fd, uint64_t size)
 
 	while ((uint64_t)from < size) {
 		uint64_t left = size - (uint64_t)from;
-		ssize_t got = copy_file_range(from_fd, &from, to_fd, NULL,
-		    left, 0);
+		ssize_t got =
+		    copy_file_range(from_fd, &from, to_fd, NULL, left, 0);
 
 		if (got > 0)
 			continue;
 		/* Not between these two: through memory, then. */
-		got = pread(from_fd, buffer, left < sizeof(buffer) ? left :
-		    sizeof(buffer), from);
+		got = pread(from_fd, buffer,
+		    left < sizeof(buffer) ? left : sizeof(buffer), from);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {
 			errno = got == 0 ? EIO : errno;
 			return -1;
 		}
-		if (write_all(to_fd, &(struct iovec){ buffer, (size_t)got },
-		    1) < 0)
+		if (write_all(
+			to_fd, &(struct iovec){ buffer, (size_t)got }, 1) < 0)
 			return -1;
 		from += got;
 	}
@@ -442,8 +448,8 @@ change_file(struct store *store, enum verdict verdict)
 			store->targets[i].verdict = verdict;
 	for (size_t i = 0; i < store->list.len; i++) {
 		if (store->targets[i].verdict != VERDICT_YES ||
-		    create_file(store, &store->list.targets[i], false,
-		    &other) < 0)
+		    create_file(store, &store->list.targets[i], false, &other) <
+			0)
 			continue;
 		if (copy_file(store->file.fd, other.fd, store->written) == 0) {
 			drop_file(&store->file);
@@ -505,14 +511,14 @@ message_name(const struct store *store, char name[STORE_NAME_MAX + 1])
 	    (long long)store->seconds, store->id);
 
 	for (const char *at = store->hostname;
-	    *at != '\0' && len < STORE_NAME_MAX - 40; at++)
+	     *at != '\0' && len < STORE_NAME_MAX - 40; at++)
 		if (strchr("/:,", *at) != NULL)
-			len += (size_t)snprintf(name + len, 5, "\\%03o",
-			    (unsigned)*at);
+			len += (size_t)snprintf(
+			    name + len, 5, "\\%03o", (unsigned)*at);
 		else
 			name[len++] = *at;
-	(void)snprintf(name + len, STORE_NAME_MAX + 1 - len, ",S=%" PRIu64,
-	    store->size);
+	(void)snprintf(
+	    name + len, STORE_NAME_MAX + 1 - len, ",S=%" PRIu64, store->size);
 }
 
 /* A synced copy of the message for a target the file itself cannot serve. */
@@ -571,8 +577,8 @@ move_file(struct store_file *file, const struct mailbox_target *target,
 
 /* Without a link: a copy with a name in tmp/, moved. 0, or -1 with errno. */
 static int
-move_copy(struct store *store, const struct mailbox_target *target,
-    int new_fd, const char *name)
+move_copy(struct store *store, const struct mailbox_target *target, int new_fd,
+    const char *name)
 {
 	struct store_file copy;
 	int result;
@@ -594,8 +600,8 @@ place(struct store *store, struct store_file *file, size_t index,
 	struct store_target *target = &store->targets[index];
 	const struct mailbox_target *maildir = &store->list.targets[index];
 
-	target->new_fd = open_in(store, maildir, "new",
-	    O_RDONLY | O_DIRECTORY, 0);
+	target->new_fd =
+	    open_in(store, maildir, "new", O_RDONLY | O_DIRECTORY, 0);
 	if (target->new_fd < 0) {
 		target->verdict = failed(store, "open new in", maildir->path);
 		return;
@@ -607,8 +613,8 @@ place(struct store *store, struct store_file *file, size_t index,
 	}
 	target->linked = link_file(file, target->new_fd, name) == 0 ||
 	    (lacks_link(errno) &&
-	    (move_file(file, maildir, target->new_fd, name) == 0 ||
-	    move_copy(store, maildir, target->new_fd, name) == 0));
+		(move_file(file, maildir, target->new_fd, name) == 0 ||
+		    move_copy(store, maildir, target->new_fd, name) == 0));
 	if (!target->linked)
 		target->verdict = failed(store, "link into", maildir->path);
 	if (index >= STORE_OPEN_MAX || !target->linked) {
@@ -639,8 +645,8 @@ place_all(struct store *store, const char *name, bool each)
 			continue;
 		/* The next one of its kind tries a copy of its own. */
 		if (!own && copy_for(store, maildir, false, &copy) < 0) {
-			store->targets[i].verdict = failed(store, "copy into",
-			    maildir->path);
+			store->targets[i].verdict =
+			    failed(store, "copy into", maildir->path);
 			if (!each)
 				store->verdict = store->targets[i].verdict;
 			continue;
@@ -650,9 +656,9 @@ place_all(struct store *store, const char *name, bool each)
 
 			if (!target->linked && goes_on(store, k, each) &&
 			    fits(own ? &store->file : &copy,
-			    &store->list.targets[k]))
-				place(store, own ? &store->file : &copy, k,
-				    name);
+				&store->list.targets[k]))
+				place(
+				    store, own ? &store->file : &copy, k, name);
 			if (!each && target->verdict != VERDICT_YES)
 				store->verdict = target->verdict;
 		}
@@ -690,8 +696,8 @@ sync_all(struct store *store, bool each)
 			continue;
 		if (reopen_new(store, i) < 0 ||
 		    sync_directory(target->new_fd) < 0)
-			target->verdict = failed(store, "sync new of",
-			    store->list.targets[i].path);
+			target->verdict = failed(
+			    store, "sync new of", store->list.targets[i].path);
 		if (!each && target->verdict != VERDICT_YES)
 			store->verdict = target->verdict;
 		if (i >= STORE_OPEN_MAX)
@@ -702,8 +708,8 @@ sync_all(struct store *store, bool each)
 enum verdict
 store_outcome(const struct store *store, unsigned index)
 {
-	return store->verdict != VERDICT_YES ? store->verdict :
-	    store->outcomes[index];
+	return store->verdict != VERDICT_YES ? store->verdict
+					     : store->outcomes[index];
 }
 
 /* A recipient fares as the worst of its Maildirs. What no recipient with
@@ -727,7 +733,7 @@ settle(struct store *store, const char *name)
 
 		if (target->linked && !target->wanted &&
 		    (reopen_new(store, i) < 0 ||
-		    unlinkat(target->new_fd, name, 0) < 0))
+			unlinkat(target->new_fd, name, 0) < 0))
 			(void)failed(store, "take back from",
 			    store->list.targets[i].path);
 		close_new(target);
@@ -747,8 +753,8 @@ count_quotas(struct store *store)
 			continue;
 		memcpy(path, maildir->path, maildir->root_len);
 		path[maildir->root_len] = '\0';
-		fd = beneath_open(store->root_fd, path,
-		    O_RDONLY | O_DIRECTORY, 0);
+		fd = beneath_open(
+		    store->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
 		if (fd < 0 || quota_add(fd, store->size) < 0)
 			(void)failed(store, "maildirsize of", path);
 		if (fd >= 0)

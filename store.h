@@ -24,28 +24,28 @@
 #include "lib/verdict.h"
 
 enum {
-	STORE_BUFFER = 16384,	/* octets gathered for one write */
-	STORE_ID_MAX = 63,	/* octets of a message id */
-	STORE_NAME_MAX = 255,	/* octets of a file name */
-	STORE_OPEN_MAX = 32,	/* directories held open in a commit */
+	STORE_BUFFER = 16384, /* octets gathered for one write */
+	STORE_ID_MAX = 63,    /* octets of a message id */
+	STORE_NAME_MAX = 255, /* octets of a file name */
+	STORE_OPEN_MAX = 32,  /* directories held open in a commit */
 	STORE_PROBLEM_MAX = 512,
 };
 
 /* The message file, and what its links must agree in. */
 struct store_file {
-	int fd;			/* -1: none */
-	int tmp_fd;		/* the directory of its name, -1: unnamed */
+	int fd;	    /* -1: none */
+	int tmp_fd; /* the directory of its name, -1: unnamed */
 	dev_t dev;
-	ino_t home;		/* of the Maildir it was made in */
-	gid_t gid;		/* of the set-group-id directories, or -1 */
+	ino_t home; /* of the Maildir it was made in */
+	gid_t gid;  /* of the set-group-id directories, or -1 */
 	mode_t mode;
-	char name[STORE_NAME_MAX + 1];	/* in tmp_fd */
+	char name[STORE_NAME_MAX + 1]; /* in tmp_fd */
 };
 
 /* A Maildir of the transaction. */
 struct store_target {
-	int new_fd;		/* -1: not open */
-	bool limited;		/* has a quota */
+	int new_fd;   /* -1: not open */
+	bool limited; /* has a quota */
 	bool linked, wanted;
 	enum verdict verdict;
 };
@@ -59,23 +59,23 @@ struct store_pair {
 struct store {
 	int root_fd;
 	const char *hostname;
-	unsigned mailboxes_max;	/* Maildirs of one message */
-	bool reject_over_quota;	/* a full mailbox is 5yz, not 4yz */
+	unsigned mailboxes_max;		 /* Maildirs of one message */
+	bool reject_over_quota;		 /* a full mailbox is 5yz, not 4yz */
 	char problem[STORE_PROBLEM_MAX]; /* what failed last, for the log */
 
 	/* The rest is store.c's own. */
-	struct mailbox_list list;	/* targets[i] is of list.targets[i] */
+	struct mailbox_list list; /* targets[i] is of list.targets[i] */
 	struct store_target *targets;
 	struct store_pair *pairs;
-	enum verdict *outcomes;		/* for each recipient */
+	enum verdict *outcomes; /* for each recipient */
 	size_t targets_max, pairs_len, pairs_max, outcomes_max;
 	unsigned recipients, named;
 	struct store_file file;
-	enum verdict verdict;	/* of the message; keeps the first failure */
+	enum verdict verdict; /* of the message; keeps the first failure */
 	time_t seconds;
 	char id[STORE_ID_MAX + 1];
-	uint64_t size;		/* of the message so far */
-	uint64_t written;	/* octets of it in the file */
+	uint64_t size;	  /* of the message so far */
+	uint64_t written; /* octets of it in the file */
 	size_t buffer_len;
 	char buffer[STORE_BUFFER];
 };
@@ -94,8 +94,8 @@ enum verdict store_room(struct store *store, uint64_t size);
 /* Add a recipient with its Maildirs to the transaction. size as in SIZE=, 0
  * if unknown. VERDICT_YES, or OVER_QUOTA, OVER_QUOTA_NEVER, TOO_MANY,
  * MISCONFIGURED, LATER: then the recipient is not added. */
-enum verdict store_recipient(struct store *store,
-    const struct mailbox_list *list, uint64_t size);
+enum verdict store_recipient(
+    struct store *store, const struct mailbox_list *list, uint64_t size);
 
 /* Begin the message: at least one recipient was added. id is an Atom of at
  * most STORE_ID_MAX octets that is unique on this host with seconds, the time

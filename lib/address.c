@@ -9,8 +9,8 @@
 
 struct cursor {
 	const char *at, *end;
-	bool utf8;		/* an octet over 127 was taken */
-	bool too_long;		/* a length was exceeded, the grammar was not */
+	bool utf8;     /* an octet over 127 was taken */
+	bool too_long; /* a length was exceeded, the grammar was not */
 };
 
 static bool
@@ -22,8 +22,8 @@ is_digit(char byte)
 static bool
 is_let_dig(char byte)
 {
-	return is_digit(byte) || (address_lower(byte) >= 'a' &&
-	    address_lower(byte) <= 'z');
+	return is_digit(byte) ||
+	    (address_lower(byte) >= 'a' && address_lower(byte) <= 'z');
 }
 
 static bool
@@ -59,8 +59,10 @@ address_same(const char *text, size_t len, const char *word)
 static size_t
 utf8_sequence(const unsigned char *text, size_t len)
 {
-	static const struct { unsigned char low, high, min, max; size_t len; }
-	row[] = {
+	static const struct {
+		unsigned char low, high, min, max;
+		size_t len;
+	} row[] = {
 		{ 0x00, 0x7f, 0, 0, 1 },
 		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
 		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
@@ -187,8 +189,9 @@ take_sub_domain(struct cursor *cursor)
 	const char *start = cursor->at;
 	bool utf8 = false;
 
-	while (cursor->at < cursor->end && (is_let_dig(*cursor->at) ||
-	    *cursor->at == '-' || is_high(*cursor->at)))
+	while (cursor->at < cursor->end &&
+	    (is_let_dig(*cursor->at) || *cursor->at == '-' ||
+		is_high(*cursor->at)))
 		utf8 |= is_high(*cursor->at++);
 	if (cursor->at == start || *start == '-' || cursor->at[-1] == '-')
 		return false;
@@ -288,14 +291,13 @@ take_general(struct cursor *cursor)
 {
 	const char *start = cursor->at;
 
-	while (cursor->at < cursor->end && (is_let_dig(*cursor->at) ||
-	    *cursor->at == '-'))
+	while (cursor->at < cursor->end &&
+	    (is_let_dig(*cursor->at) || *cursor->at == '-'))
 		cursor->at++;
-	if (cursor->at == start || cursor->at[-1] == '-' ||
-	    !take(cursor, ':'))
+	if (cursor->at == start || cursor->at[-1] == '-' || !take(cursor, ':'))
 		return false;
 	start = cursor->at;
-	while (cursor->at < cursor->end && *cursor->at > ' ' &&
+	while (cursor->at<cursor->end && * cursor->at> ' ' &&
 	    *cursor->at < 127 && !strchr("[\\]", *cursor->at))
 		cursor->at++;
 	return cursor->at > start;
@@ -340,10 +342,10 @@ take_mailbox(struct cursor *cursor, bool alone, struct address *out)
 	if (!take(cursor, '@'))
 		return false;
 	start = cursor->at;
-	out->kind = start < cursor->end && *start == '[' ? ADDRESS_LITERAL :
-	    ADDRESS_DOMAIN;
-	if (!(out->kind == ADDRESS_LITERAL ? take_literal(cursor) :
-	    take_domain(cursor)))
+	out->kind = start < cursor->end && *start == '[' ? ADDRESS_LITERAL
+							 : ADDRESS_DOMAIN;
+	if (!(out->kind == ADDRESS_LITERAL ? take_literal(cursor)
+					   : take_domain(cursor)))
 		return false;
 	len = (size_t)(cursor->at - start);
 	if (!cursor->too_long) {
@@ -428,8 +430,8 @@ address_parse_mailbox(const char *text, size_t len, struct address *out)
 }
 
 int
-address_parse_parameter(const char **text, size_t *len,
-    struct address_parameter *out)
+address_parse_parameter(
+    const char **text, size_t *len, struct address_parameter *out)
 {
 	const char *at = *text, *end = at + *len;
 
@@ -445,8 +447,8 @@ address_parse_parameter(const char **text, size_t *len,
 	out->keyword_len = (size_t)(at - out->keyword);
 	if (at < end && *at == '=') {
 		out->value = ++at;
-		while (at < end && (is_high(*at) ||
-		    (*at > ' ' && *at < 127 && *at != '=')))
+		while (at < end &&
+		    (is_high(*at) || (*at > ' ' && *at < 127 && *at != '=')))
 			at++;
 		out->value_len = (size_t)(at - out->value);
 		if (out->value_len == 0 ||
@@ -480,8 +482,8 @@ bool
 address_is_domain(const char *text, size_t len)
 {
 	struct cursor cursor = { .at = text, .end = text + len };
-	bool ok = len > 0 && text[0] == '[' ? take_literal(&cursor) :
-	    take_domain(&cursor);
+	bool ok = len > 0 && text[0] == '[' ? take_literal(&cursor)
+					    : take_domain(&cursor);
 
 	return ok && cursor.at == cursor.end && !cursor.utf8 &&
 	    !cursor.too_long;
@@ -492,7 +494,7 @@ static bool
 is_dot_string(const struct address *address)
 {
 	struct cursor cursor = { .at = address->local,
-	    .end = address->local + address->local_len };
+		.end = address->local + address->local_len };
 
 	do {
 		if (!take_atom(&cursor))

@@ -14,27 +14,27 @@
 
 /* Octets, RFC 5321, 4.5.3.1; RFC 6531 counts UTF-8 in octets too. */
 enum {
-	ADDRESS_LOCAL_MAX = 64,		/* 4.5.3.1.1, as it was written */
-	ADDRESS_DOMAIN_MAX = 255,	/* 4.5.3.1.2 */
-	ADDRESS_LABEL_MAX = 63,		/* RFC 1035, 2.3.4 */
-	ADDRESS_PATH_MAX = 256,		/* 4.5.3.1.3, with "<", route and ">" */
+	ADDRESS_LOCAL_MAX = 64,	  /* 4.5.3.1.1, as it was written */
+	ADDRESS_DOMAIN_MAX = 255, /* 4.5.3.1.2 */
+	ADDRESS_LABEL_MAX = 63,	  /* RFC 1035, 2.3.4 */
+	ADDRESS_PATH_MAX = 256,	  /* 4.5.3.1.3, with "<", route and ">" */
 	/* Longest address_print(): quoting may double the local-part. */
 	ADDRESS_PRINT_MAX = 2 * ADDRESS_LOCAL_MAX + 2 + 1 + ADDRESS_DOMAIN_MAX,
 };
 
 enum address_status {
 	ADDRESS_OK,
-	ADDRESS_SYNTAX,		/* not in the grammar */
-	ADDRESS_TOO_LONG,	/* in the grammar, beyond a length above */
-	ADDRESS_NEEDS_UTF8,	/* good only after SMTPUTF8 was asked for */
+	ADDRESS_SYNTAX,	    /* not in the grammar */
+	ADDRESS_TOO_LONG,   /* in the grammar, beyond a length above */
+	ADDRESS_NEEDS_UTF8, /* good only after SMTPUTF8 was asked for */
 };
 
 enum address_kind {
-	ADDRESS_NULL,		/* "<>" */
-	ADDRESS_POSTMASTER,	/* "<postmaster>", no domain */
-	ADDRESS_DOMAIN,		/* local-part "@" domain */
-	ADDRESS_LITERAL,	/* local-part "@" "[" literal "]" */
-	ADDRESS_LOCAL,		/* a bare local-part, in an alias file or VRFY */
+	ADDRESS_NULL,	    /* "<>" */
+	ADDRESS_POSTMASTER, /* "<postmaster>", no domain */
+	ADDRESS_DOMAIN,	    /* local-part "@" domain */
+	ADDRESS_LITERAL,    /* local-part "@" "[" literal "]" */
+	ADDRESS_LOCAL,	    /* a bare local-part, in an alias file or VRFY */
 };
 
 /* A parsed address. Strings end in NUL for convenience and cannot hold one.
@@ -42,7 +42,7 @@ enum address_kind {
  * brackets, empty for kinds that have none. */
 struct address {
 	enum address_kind kind;
-	bool utf8;		/* an octet over 127 in it */
+	bool utf8; /* an octet over 127 in it */
 	uint8_t local_len, domain_len;
 	char local[ADDRESS_LOCAL_MAX + 1];
 	char domain[ADDRESS_DOMAIN_MAX + 1];
@@ -50,14 +50,14 @@ struct address {
 
 /* Which forms address_parse_path() takes, or-ed. */
 enum {
-	ADDRESS_ALLOW_NULL = 1,		/* a reverse-path may be "<>" */
-	ADDRESS_ALLOW_POSTMASTER = 2,	/* a forward-path "<postmaster>" */
-	ADDRESS_ALLOW_UTF8 = 4,		/* SMTPUTF8 is on */
+	ADDRESS_ALLOW_NULL = 1,	      /* a reverse-path may be "<>" */
+	ADDRESS_ALLOW_POSTMASTER = 2, /* a forward-path "<postmaster>" */
+	ADDRESS_ALLOW_UTF8 = 4,	      /* SMTPUTF8 is on */
 };
 
 /* An ESMTP parameter, pointing into the caller's text (RFC 5321, 4.1.2). */
 struct address_parameter {
-	const char *keyword, *value;	/* value is NULL when there is no "=" */
+	const char *keyword, *value; /* value is NULL when there is no "=" */
 	size_t keyword_len, value_len;
 };
 
@@ -70,15 +70,15 @@ enum address_status address_parse_path(const char *text, size_t len,
 
 /* Parse all of text[0..len) as a Mailbox without angle brackets, or as a
  * local-part alone. UTF-8 is allowed. Fills *out on ADDRESS_OK. */
-enum address_status address_parse_mailbox(const char *text, size_t len,
-    struct address *out);
+enum address_status address_parse_mailbox(
+    const char *text, size_t len, struct address *out);
 
 /* Cut the next esmtp-param off *text, with the spaces before it. Returns 1
  * and fills *out, 0 when only spaces were left, -1 on a syntax error. On 1
  * advances *text and *len past it. UTF-8 values are let through (RFC 6531,
  * 3.3 extends esmtp-value). */
-int address_parse_parameter(const char **text, size_t *len,
-    struct address_parameter *out);
+int address_parse_parameter(
+    const char **text, size_t *len, struct address_parameter *out);
 
 /* Parse all of text[0..len) as decimal digits into *out. False when empty,
  * not digits, or more than 64 bits. */
@@ -94,8 +94,8 @@ bool address_is_utf8(const char *text, size_t len);
 /* Write the address without angle brackets, with the least quoting (RFC 5321,
  * 4.1.2), and a NUL. Nothing for ADDRESS_NULL. Returns the length without the
  * NUL, at most ADDRESS_PRINT_MAX. */
-size_t address_print(const struct address *address,
-    char out[ADDRESS_PRINT_MAX + 1]);
+size_t address_print(
+    const struct address *address, char out[ADDRESS_PRINT_MAX + 1]);
 
 /* ASCII without the locale: the one place where bytes have a case. */
 char address_lower(char byte);

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { RACES_MAX = 16 };	/* renames met while resolving, openat2(2) */
+enum { RACES_MAX = 16 }; /* renames met while resolving, openat2(2) */
 
 int
 beneath_open(int root_fd, const char *path, int flags, mode_t mode)

@@ -28,46 +28,46 @@ struct row {
 	const char *name;
 	enum type type;
 	size_t offset;
-	const char *start;	/* the default, as it would be written */
-	uint64_t min, max;	/* of a number; of the length of a text */
+	const char *start; /* the default, as it would be written */
+	uint64_t min, max; /* of a number; of the length of a text */
 	const char *help;
 	const char *choices[CHOICES_MAX];
 };
 
 #define FIELD(name) offsetof(struct config, name)
-#define BOOLEAN 0, 1
+#define BOOLEAN	    0, 1
 
 static const struct row rows[] = {
 	{ "hostname", HOST, FIELD(hostname), "", 0, 255,
-	    "our name in greetings and trace fields", {0} },
+	    "our name in greetings and trace fields", { 0 } },
 	{ "domains", PATH, FIELD(domains), "", 1, CONFIG_TEXT_MAX,
-	    "the domains directory", {0} },
+	    "the domains directory", { 0 } },
 	{ "message-size", SIZE, FIELD(message_size), "50M", 0, INT64_MAX,
-	    "largest message, with K, M or G; 0 is no limit", {0} },
+	    "largest message, with K, M or G; 0 is no limit", { 0 } },
 	{ "recipients", COUNT, FIELD(recipients), "1000", 1, 999999,
-	    "most recipients of one message", {0} },
+	    "most recipients of one message", { 0 } },
 	{ "mailboxes", COUNT, FIELD(mailboxes), "10000", 1, 1000000,
-	    "most mailboxes of one message, aliases expanded", {0} },
+	    "most mailboxes of one message, aliases expanded", { 0 } },
 	{ "alias-depth", COUNT, FIELD(alias_depth), "10", 1, 100,
-	    "most aliases within aliases", {0} },
+	    "most aliases within aliases", { 0 } },
 	{ "messages", COUNT, FIELD(messages), "1000", 1, 999999,
-	    "most messages in one session", {0} },
+	    "most messages in one session", { 0 } },
 	{ "hops", COUNT, FIELD(hops), "100", 1, 10000,
-	    "most Received fields in a message", {0} },
+	    "most Received fields in a message", { 0 } },
 	{ "errors", COUNT, FIELD(errors), "20", 0, 1000000,
-	    "most rejected commands in a session", {0} },
+	    "most rejected commands in a session", { 0 } },
 	{ "idle-timeout", TIME, FIELD(idle_timeout), "5min", 1, 86400,
-	    "longest wait for a client, with s, min or h", {0} },
+	    "longest wait for a client, with s, min or h", { 0 } },
 	{ "session-timeout", TIME, FIELD(session_timeout), "1h", 1, 2592000,
-	    "longest session, with s, min or h", {0} },
+	    "longest session, with s, min or h", { 0 } },
 	{ "data-rate", SIZE, FIELD(data_rate), "100", 0, INT32_MAX,
-	    "least octets a second of a message, after idle-timeout", {0} },
-	{ "lmtp", CHOICE, FIELD(lmtp), "no", BOOLEAN,
-	    "speak LMTP", { "no", "yes" } },
-	{ "vrfy", CHOICE, FIELD(vrfy), "no", BOOLEAN,
-	    "answer VRFY", { "no", "yes" } },
-	{ "expn", CHOICE, FIELD(expn), "no", BOOLEAN,
-	    "answer EXPN", { "no", "yes" } },
+	    "least octets a second of a message, after idle-timeout", { 0 } },
+	{ "lmtp", CHOICE, FIELD(lmtp), "no", BOOLEAN, "speak LMTP",
+	    { "no", "yes" } },
+	{ "vrfy", CHOICE, FIELD(vrfy), "no", BOOLEAN, "answer VRFY",
+	    { "no", "yes" } },
+	{ "expn", CHOICE, FIELD(expn), "no", BOOLEAN, "answer EXPN",
+	    { "no", "yes" } },
 	{ "bare-newline", CHOICE, FIELD(bare_newline), "auto", 0, 2,
 	    "whether LF alone ends a line; auto: not on a socket",
 	    { "auto", "reject", "accept" } },
@@ -75,14 +75,14 @@ static const struct row rows[] = {
 	    "a network client that speaks before the greeting",
 	    { "refuse", "allow" } },
 	{ "delimiter", TEXT, FIELD(delimiter), "+", 0, 8,
-	    "between local part and tag, any of these; empty for none", {0} },
+	    "between local part and tag, any of these; empty for none", { 0 } },
 	{ "over-quota", CHOICE, FIELD(over_quota), "retry", 0, 1,
 	    "a full mailbox: retry (452) or reject (552)",
 	    { "retry", "reject" } },
 	{ "user", TEXT, FIELD(user), "smtpd", 1, 255,
-	    "whom to become when started as root; root: nobody else", {0} },
-	{ "log", CHOICE, FIELD(log), "auto", 0, 3,
-	    "where records go", { "auto", "journal", "syslog", "stderr" } },
+	    "whom to become when started as root; root: nobody else", { 0 } },
+	{ "log", CHOICE, FIELD(log), "auto", 0, 3, "where records go",
+	    { "auto", "journal", "syslog", "stderr" } },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -125,10 +125,16 @@ find_row(const char *name, size_t len)
 static bool
 parse_amount(enum type type, const char *value, uint64_t *out)
 {
-	static const struct { enum type type; const char *unit; uint64_t by; }
-	units[] = {
-		{ SIZE, "K", 1 << 10 }, { SIZE, "M", 1 << 20 },
-		{ SIZE, "G", 1 << 30 }, { TIME, "s", 1 }, { TIME, "min", 60 },
+	static const struct {
+		enum type type;
+		const char *unit;
+		uint64_t by;
+	} units[] = {
+		{ SIZE, "K", 1 << 10 },
+		{ SIZE, "M", 1 << 20 },
+		{ SIZE, "G", 1 << 30 },
+		{ TIME, "s", 1 },
+		{ TIME, "min", 60 },
 		{ TIME, "h", 3600 },
 	};
 	size_t digits = strspn(value, "0123456789");
@@ -149,7 +155,8 @@ static void
 describe(const struct row *row, char *out, size_t size)
 {
 	static const char *const units[] = {
-		[COUNT] = "", [SIZE] = ", with K, M or G",
+		[COUNT] = "",
+		[SIZE] = ", with K, M or G",
 		[TIME] = " seconds, or with s, min or h",
 	};
 	size_t len = 0;
@@ -162,8 +169,9 @@ describe(const struct row *row, char *out, size_t size)
 		(void)snprintf(out, size, "a path");
 		break;
 	case TEXT:
-		(void)snprintf(out, size, "%" PRIu64 " to %" PRIu64
-		    " characters", row->min, row->max);
+		(void)snprintf(out, size,
+		    "%" PRIu64 " to %" PRIu64 " characters", row->min,
+		    row->max);
 		break;
 	case CHOICE:
 		for (size_t i = 0; row->choices[i] != NULL; i++)
@@ -278,15 +286,18 @@ parse_setting(struct config *config, struct config_call *call,
 	equals = trim(equals + 1, &value_len);
 	row = find_row(line, name_len);
 	if (row == NULL)
-		return problem(call, "%s: \"%.*s\" is not a setting; see "
-		    "smtpd --help", where, (int)name_len, line);
+		return problem(call,
+		    "%s: \"%.*s\" is not a setting; see "
+		    "smtpd --help",
+		    where, (int)name_len, line);
 	if (value_len > CONFIG_TEXT_MAX ||
 	    memchr(equals, '\0', value_len) != NULL)
 		return refuse(call, where, row, "(too long, or with NUL)");
 	memcpy(value, equals, value_len);
 	value[value_len] = '\0';
-	return set(counts ? config : &scratch, row, value) ? 0 :
-	    refuse(call, where, row, value);
+	return set(counts ? config : &scratch, row, value)
+	    ? 0
+	    : refuse(call, where, row, value);
 }
 
 int
@@ -305,11 +316,11 @@ config_parse(struct config *config, struct config_call *call, const char *file,
 
 		(void)snprintf(where, sizeof(where), "%s:%u", file, number);
 		if (line_len > 0 && *line == '[')
-			problems += parse_section(call, where, line, line_len,
-			    profile, &counts);
+			problems += parse_section(
+			    call, where, line, line_len, profile, &counts);
 		else if (line_len > 0 && *line != '#')
-			problems += parse_setting(config, call, where, line,
-			    line_len, counts);
+			problems += parse_setting(
+			    config, call, where, line, line_len, counts);
 		found |= counts && line_len > 0 && *line == '[';
 		text = lf == NULL ? end : lf + 1;
 	}
@@ -345,8 +356,8 @@ read_file(struct config *config, struct config_call *call, bool named,
 	else if (len > CONFIG_FILE_MAX)
 		result = problem(call, "%s: longer than 64 KiB", call->file);
 	else
-		result = config_parse(config, call, call->file, text, len,
-		    profile);
+		result =
+		    config_parse(config, call, call->file, text, len, profile);
 	(void)fclose(in);
 	free(text);
 	return result;
@@ -359,7 +370,7 @@ set_defaults(struct config *config, struct config_call *call)
 	const char *state = getenv("STATE_DIRECTORY");
 	const char *configuration = getenv("CONFIGURATION_DIRECTORY");
 
-	*config = (struct config){0};
+	*config = (struct config){ 0 };
 	for (size_t i = 0; i < ROWS; i++)
 		if (rows[i].start[0] != '\0')
 			(void)set(config, &rows[i], rows[i].start);
@@ -369,13 +380,17 @@ set_defaults(struct config *config, struct config_call *call)
 	    configuration != NULL ? configuration : SYSCONFDIR "/smtpd");
 	if (gethostname(config->hostname, ADDRESS_DOMAIN_MAX) < 0 ||
 	    !address_is_domain(config->hostname, strlen(config->hostname)))
-		(void)snprintf(config->hostname, sizeof(config->hostname),
-		    "localhost");
+		(void)snprintf(
+		    config->hostname, sizeof(config->hostname), "localhost");
 }
 
-enum {				/* getopt_long values after the rows */
-	OPTION_CONFIG = 256 + ROWS, OPTION_PROFILE, OPTION_CHECK,
-	OPTION_EXPLAIN, OPTION_HELP, OPTION_VERSION,
+enum { /* getopt_long values after the rows */
+	OPTION_CONFIG = 256 + ROWS,
+	OPTION_PROFILE,
+	OPTION_CHECK,
+	OPTION_EXPLAIN,
+	OPTION_HELP,
+	OPTION_VERSION,
 };
 
 static void
@@ -393,7 +408,8 @@ list_options(struct option options[ROWS + 7])
 
 	for (int i = 0; i < ROWS; i++)
 		options[i] = (struct option){
-			.name = rows[i].name, .has_arg = required_argument,
+			.name = rows[i].name,
+			.has_arg = required_argument,
 			.val = 256 + i,
 		};
 	memcpy(options + ROWS, others, sizeof(others));
@@ -412,8 +428,9 @@ struct pass {
 static int
 take_setting(struct pass *pass, const struct row *row)
 {
-	return pass->first || set(pass->config, row, optarg) ? 0 :
-	    refuse(pass->call, "command line", row, optarg);
+	return pass->first || set(pass->config, row, optarg)
+	    ? 0
+	    : refuse(pass->call, "command line", row, optarg);
 }
 
 static int
@@ -454,8 +471,8 @@ refuse_option(struct config_call *call, int option, const char *word)
 	char letter[] = { '-', (char)optopt, '\0' };
 
 	return problem(call, "command line: \"%s\" %s; see smtpd --help",
-	    optopt > 0 && optopt < 256 ? letter : word, option == ':' ?
-	    "lacks its value" : "is not an option, or not so");
+	    optopt > 0 && optopt < 256 ? letter : word,
+	    option == ':' ? "lacks its value" : "is not an option, or not so");
 }
 
 static int
@@ -467,15 +484,16 @@ run_pass(struct pass *pass, int argc)
 	list_options(options);
 	optind = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, pass->argv, ":c:h", options,
-	    NULL)) != -1)
+	while ((option = getopt_long(
+		    argc, pass->argv, ":c:h", options, NULL)) != -1)
 		if (option != ':' && option != '?')
 			problems += take_option(pass, option);
 		else if (pass->first)
-			problems += refuse_option(pass->call, option,
-			    pass->argv[optind - 1]);
+			problems += refuse_option(
+			    pass->call, option, pass->argv[optind - 1]);
 	if (pass->first && optind < argc)
-		problems += problem(pass->call, "command line: \"%s\" is not "
+		problems += problem(pass->call,
+		    "command line: \"%s\" is not "
 		    "an option; a setting is written --name=value",
 		    pass->argv[optind]);
 	return problems;
@@ -486,11 +504,14 @@ config_load(struct config *config, struct config_call *call, int argc,
     char *const argv[])
 {
 	struct pass pass = {
-		.config = config, .call = call, .argv = argv, .first = true,
+		.config = config,
+		.call = call,
+		.argv = argv,
+		.first = true,
 	};
 	int problems;
 
-	*call = (struct config_call){0};
+	*call = (struct config_call){ 0 };
 	set_defaults(config, call);
 	problems = run_pass(&pass, argc);
 	if (pass.file != NULL)
@@ -507,7 +528,7 @@ void
 config_help(FILE *out)
 {
 	struct config config;
-	struct config_call call = {0};
+	struct config_call call = { 0 };
 
 	set_defaults(&config, &call);
 	(void)fprintf(out,
@@ -518,12 +539,14 @@ config_help(FILE *out)
 	    "\"name = value\" of %s\nand flags --name=value, which win:\n\n",
 	    call.file);
 	for (size_t i = 0; i < ROWS; i++) {
-		const char *start = rows[i].type == PATH ? config.domains :
-		    rows[i].type == HOST ? config.hostname : rows[i].start;
+		const char *start = rows[i].type == PATH ? config.domains
+		    : rows[i].type == HOST		 ? config.hostname
+							 : rows[i].start;
 
 		(void)fprintf(out, "  --%-16s %s (%s)\n", rows[i].name,
 		    rows[i].help, start);
 	}
-	(void)fprintf(out, "\nsmtpd(8), smtpd.conf(5) and smtpd-domains(5) "
+	(void)fprintf(out,
+	    "\nsmtpd(8), smtpd.conf(5) and smtpd-domains(5) "
 	    "tell more.\n");
 }

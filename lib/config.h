@@ -12,15 +12,22 @@
 #include <stdio.h>
 
 enum {
-	CONFIG_TEXT_MAX = 1023,	/* octets of a text value */
+	CONFIG_TEXT_MAX = 1023,	 /* octets of a text value */
 	CONFIG_FILE_MAX = 65536, /* octets of the file */
 	CONFIG_PROBLEM_MAX = 512,
 };
 
-enum config_newline { CONFIG_NEWLINE_AUTO, CONFIG_NEWLINE_REJECT,
-	CONFIG_NEWLINE_ACCEPT };
-enum config_log { CONFIG_LOG_AUTO, CONFIG_LOG_JOURNAL, CONFIG_LOG_SYSLOG,
-	CONFIG_LOG_STDERR };
+enum config_newline {
+	CONFIG_NEWLINE_AUTO,
+	CONFIG_NEWLINE_REJECT,
+	CONFIG_NEWLINE_ACCEPT
+};
+enum config_log {
+	CONFIG_LOG_AUTO,
+	CONFIG_LOG_JOURNAL,
+	CONFIG_LOG_SYSLOG,
+	CONFIG_LOG_STDERR
+};
 enum config_over_quota { CONFIG_OVER_QUOTA_RETRY, CONFIG_OVER_QUOTA_REJECT };
 enum config_early { CONFIG_EARLY_REFUSE, CONFIG_EARLY_ALLOW };
 
@@ -30,27 +37,27 @@ struct config {
 	char domains[CONFIG_TEXT_MAX + 1];
 	char delimiter[CONFIG_TEXT_MAX + 1];
 	char user[CONFIG_TEXT_MAX + 1];
-	uint64_t message_size;		/* octets, 0: no limit */
+	uint64_t message_size; /* octets, 0: no limit */
 	uint64_t recipients, messages, errors, hops, alias_depth, mailboxes;
-	uint64_t idle_timeout, session_timeout;	/* seconds */
-	uint64_t data_rate;		/* octets a second */
-	uint64_t lmtp, vrfy, expn;	/* 0 or 1 */
+	uint64_t idle_timeout, session_timeout; /* seconds */
+	uint64_t data_rate;			/* octets a second */
+	uint64_t lmtp, vrfy, expn;		/* 0 or 1 */
 	uint64_t bare_newline, over_quota, early_talker, log; /* enums above */
 };
 
 /* What the command line asked for besides settings. */
 enum config_action {
 	CONFIG_RUN,
-	CONFIG_CHECK,		/* --check */
-	CONFIG_EXPLAIN,		/* --explain=ADDRESS */
-	CONFIG_HELP,		/* --help */
-	CONFIG_VERSION,		/* --version */
+	CONFIG_CHECK,	/* --check */
+	CONFIG_EXPLAIN, /* --explain=ADDRESS */
+	CONFIG_HELP,	/* --help */
+	CONFIG_VERSION, /* --version */
 };
 
 struct config_call {
 	enum config_action action;
-	const char *address;	/* of CONFIG_EXPLAIN */
-	char file[CONFIG_TEXT_MAX + 1];	/* that was, or would be, read */
+	const char *address;		/* of CONFIG_EXPLAIN */
+	char file[CONFIG_TEXT_MAX + 1]; /* that was, or would be, read */
 	/* What was wrong, one problem a line; empty if nothing. Only --check
 	 * goes on after the first. */
 	char problems[8 * CONFIG_PROBLEM_MAX];

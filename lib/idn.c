@@ -25,9 +25,9 @@ to_ascii(const char *domain, char out[IDN_MAX + 1])
 	if (lookup == NULL || release == NULL) {
 		status = IDN_UNAVAILABLE;
 	} else if (lookup((const uint8_t *)domain, &ascii,
-	    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK &&
-	    address_is_domain((const char *)ascii,
-	    strlen((const char *)ascii))) {
+		       IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK &&
+	    address_is_domain(
+		(const char *)ascii, strlen((const char *)ascii))) {
 		/* Checked, because the mapping makes "/" and ".." of their
 		 * full-width forms, which the grammar let through. */
 		memcpy(out, ascii, strlen((const char *)ascii) + 1);

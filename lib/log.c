@@ -28,7 +28,7 @@ static const struct {
 	    "MESSAGE_ID=5d2c6cbc1f0b4d0f9d7d0b8c2a4e6f13", LOG_ERR },
 };
 
-enum { LINE_MAX_LEN = 4 * LOG_RECORD_MAX + 64 };	/* every octet \xNN */
+enum { LINE_MAX_LEN = 4 * LOG_RECORD_MAX + 64 }; /* every octet \xNN */
 
 /* Whether standard error is the stream that systemd connected to the journal
  * (JOURNAL_STREAM is "device:inode", systemd.exec(5)). */
@@ -55,8 +55,8 @@ log_choose(bool client)
 		return LOG_TO_JOURNAL;
 	if (!client && fstat(STDERR_FILENO, &st) == 0)
 		return LOG_TO_STDERR;
-	return access("/run/systemd/journal/socket", W_OK) == 0 ?
-	    LOG_TO_JOURNAL : LOG_TO_SYSLOG;
+	return access("/run/systemd/journal/socket", W_OK) == 0 ? LOG_TO_JOURNAL
+								: LOG_TO_SYSLOG;
 }
 
 void
@@ -101,8 +101,8 @@ log_field(struct log_record *record, const char *key, const char *format, ...)
 		return;
 	memcpy(record->text + record->len, key, key_len);
 	va_start(args, format);
-	len = vsnprintf(record->text + record->len + key_len, room - key_len,
-	    format, args);
+	len = vsnprintf(
+	    record->text + record->len + key_len, room - key_len, format, args);
 	va_end(args);
 	if (len < 0)
 		return;
@@ -145,10 +145,10 @@ format_line(const struct log_record *record, char line[LINE_MAX_LEN])
 	size_t len = (size_t)sprintf(line, "%s", events[record->event].name);
 
 	for (size_t i = 0; i < record->fields; i++) {
-		len += (size_t)sprintf(line + len, " %s=",
-		    record->text + record->field[i].key);
-		len = put_value(line, len,
-		    record->text + record->field[i].value);
+		len += (size_t)sprintf(
+		    line + len, " %s=", record->text + record->field[i].key);
+		len =
+		    put_value(line, len, record->text + record->field[i].value);
 	}
 	line[len] = '\0';
 	return len;
@@ -160,13 +160,13 @@ format_line(const struct log_record *record, char line[LINE_MAX_LEN])
  * writes. Never inlined: its stack is 32 KiB, touched page by page, which the
  * other destinations need not pay. */
 __attribute__((noinline)) static void
-send_journal(const struct log *log, const struct log_record *record,
-    const char *line)
+send_journal(
+    const struct log *log, const struct log_record *record, const char *line)
 {
 	char fields[LINE_MAX_LEN + LOG_FIELDS_MAX * sizeof("SMTPD_=")];
 	char message[LINE_MAX_LEN + sizeof("MESSAGE=")], priority[16];
 	static const char identifier[] = "SYSLOG_IDENTIFIER=smtpd";
-	static const char facility[] = "SYSLOG_FACILITY=2";	/* mail */
+	static const char facility[] = "SYSLOG_FACILITY=2"; /* mail */
 	struct iovec vector[LOG_FIELDS_MAX + 5];
 	size_t len = 0;
 	int count = 0;
@@ -181,25 +181,27 @@ send_journal(const struct log *log, const struct log_record *record,
 		strlen(events[record->event].message_id),
 	};
 	vector[count++] = (struct iovec){
-		(void *)(uintptr_t)identifier, sizeof(identifier) - 1,
+		(void *)(uintptr_t)identifier,
+		sizeof(identifier) - 1,
 	};
 	vector[count++] = (struct iovec){
-		(void *)(uintptr_t)facility, sizeof(facility) - 1,
+		(void *)(uintptr_t)facility,
+		sizeof(facility) - 1,
 	};
 	for (size_t i = 0; i < record->fields; i++) {
 		size_t start = len;
 
-		len += (size_t)sprintf(fields + len, "SMTPD_%s=",
-		    record->text + record->field[i].key);
+		len += (size_t)sprintf(fields + len,
+		    "SMTPD_%s=", record->text + record->field[i].key);
 		for (size_t at = start; at < len; at++)
 			fields[at] = (char)toupper((unsigned char)fields[at]);
 		for (const char *value = record->text + record->field[i].value;
-		    *value != '\0'; value++) {
+		     *value != '\0'; value++) {
 			unsigned char byte = (unsigned char)*value;
 
 			if (byte < ' ' || byte > '~')
-				len += (size_t)sprintf(fields + len, "\\x%02x",
-				    byte);
+				len += (size_t)sprintf(
+				    fields + len, "\\x%02x", byte);
 			else
 				fields[len++] = (char)byte;
 		}
@@ -226,7 +228,7 @@ log_write(struct log *log, const struct log_record *record)
 	case LOG_TO_STDERR:
 		line[len++] = '\n';
 		if (write(STDERR_FILENO, line, len) < 0)
-			return;	/* nowhere left to complain to */
+			return; /* nowhere left to complain to */
 		break;
 	}
 }

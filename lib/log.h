@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 enum {
-	LOG_RECORD_MAX = 4096,	/* octets of a record; what is more is cut */
+	LOG_RECORD_MAX = 4096, /* octets of a record; what is more is cut */
 	LOG_FIELDS_MAX = 24,
 };
 
@@ -20,10 +20,10 @@ enum log_destination { LOG_TO_JOURNAL, LOG_TO_SYSLOG, LOG_TO_STDERR };
 
 /* Kinds of record; each has a name and an entry in the message catalog. */
 enum log_event {
-	LOG_SESSION,		/* a session ended */
-	LOG_MESSAGE,		/* a message was stored, or could not be */
-	LOG_REJECT,		/* a command or a message was refused */
-	LOG_PROBLEM,		/* something the operator should mend */
+	LOG_SESSION, /* a session ended */
+	LOG_MESSAGE, /* a message was stored, or could not be */
+	LOG_REJECT,  /* a command or a message was refused */
+	LOG_PROBLEM, /* something the operator should mend */
 	LOG_EVENT_COUNT,
 };
 
@@ -37,7 +37,9 @@ struct log {
 struct log_record {
 	enum log_event event;
 	size_t len, fields;
-	struct { size_t key, value; } field[LOG_FIELDS_MAX];
+	struct {
+		size_t key, value;
+	} field[LOG_FIELDS_MAX];
 	char text[LOG_RECORD_MAX];
 };
 
@@ -53,8 +55,8 @@ void log_init(struct log *log, enum log_destination destination);
 void log_begin(struct log_record *record, enum log_event event);
 
 /* Add a field. key is lower case letters. What does not fit is left out. */
-void log_field(struct log_record *record, const char *key,
-    const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_field(struct log_record *record, const char *key, const char *format,
+    ...) __attribute__((format(printf, 3, 4)));
 
 void log_write(struct log *log, const struct log_record *record);
 

@@ -18,7 +18,7 @@
 #include "beneath.h"
 #include "idn.h"
 
-static const char any[] = "@";		/* catch-all, and any domain */
+static const char any[] = "@"; /* catch-all, and any domain */
 
 /* An alias being expanded, and the one it was found in. */
 struct chain {
@@ -32,7 +32,7 @@ struct chain {
 struct search {
 	const struct mailboxes *in;
 	struct mailbox_list *list;
-	struct chain *seen;		/* aliases already expanded */
+	struct chain *seen; /* aliases already expanded */
 	size_t seen_len, seen_max;
 	unsigned members;
 };
@@ -42,13 +42,13 @@ enum entry {
 	ENTRY_NONE,
 	ENTRY_DIRECTORY,
 	ENTRY_FILE,
-	ENTRY_ERROR,			/* only the operator can mend it */
-	ENTRY_LATER,			/* descriptors, memory, a disk: later */
+	ENTRY_ERROR, /* only the operator can mend it */
+	ENTRY_LATER, /* descriptors, memory, a disk: later */
 };
 
 __attribute__((format(printf, 3, 4))) static void
-note(const struct mailboxes *in, enum mailbox_note kind, const char *format,
-    ...)
+note(
+    const struct mailboxes *in, enum mailbox_note kind, const char *format, ...)
 {
 	char text[MAILBOX_NOTE_MAX];
 	va_list args;
@@ -72,7 +72,7 @@ void
 mailbox_list_free(struct mailbox_list *list)
 {
 	free(list->targets);
-	*list = (struct mailbox_list){0};
+	*list = (struct mailbox_list){ 0 };
 }
 
 static enum entry
@@ -81,8 +81,10 @@ look(const struct mailboxes *in, const char *path, struct stat *st)
 	int fd = beneath_open(in->root_fd, path, O_PATH, 0);
 	enum entry entry = ENTRY_ERROR;
 
-	if (in->root_fd < 0 || (fd < 0 && (errno == ENOENT || errno == ENOTDIR ||
-	    errno == ENAMETOOLONG))) {
+	if (in->root_fd < 0 ||
+	    (fd < 0 &&
+		(errno == ENOENT || errno == ENOTDIR ||
+		    errno == ENAMETOOLONG))) {
 		note(in, MAILBOX_STEP, "%s: not there", path);
 		return ENTRY_NONE;
 	}
@@ -92,7 +94,8 @@ look(const struct mailboxes *in, const char *path, struct stat *st)
 			entry = ENTRY_LATER;
 		note(in, MAILBOX_PROBLEM, "%s: %s%s", path, strerror(errno),
 		    errno == EXDEV ? " (a link must be relative and stay in "
-		    "the domains directory)" : "");
+				     "the domains directory)"
+				   : "");
 	} else if (S_ISDIR(st->st_mode)) {
 		entry = ENTRY_DIRECTORY;
 	} else if (S_ISREG(st->st_mode)) {
@@ -111,8 +114,9 @@ look(const struct mailboxes *in, const char *path, struct stat *st)
 static bool
 is_populated(const struct mailboxes *in)
 {
-	int fd = in->root_fd < 0 ? -1 :
-	    openat(in->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = in->root_fd < 0
+	    ? -1
+	    : openat(in->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	bool found = false;
@@ -129,7 +133,8 @@ is_populated(const struct mailboxes *in)
 		    strcmp(entry->d_name, "lost+found") != 0;
 	closedir(directory);
 	if (!found)
-		note(in, MAILBOX_PROBLEM, "domains directory: empty; is the "
+		note(in, MAILBOX_PROBLEM,
+		    "domains directory: empty; is the "
 		    "share mounted?");
 	return found;
 }
@@ -146,8 +151,8 @@ add_target(struct search *search, const char *path, size_t root_len,
 			return VERDICT_YES;
 	if (list->len == list->max) {
 		size_t max = list->max == 0 ? 4 : list->max * 2;
-		void *grown = reallocarray(list->targets, max,
-		    sizeof(*list->targets));
+		void *grown =
+		    reallocarray(list->targets, max, sizeof(*list->targets));
 
 		if (grown == NULL)
 			return VERDICT_LATER;
@@ -155,8 +160,11 @@ add_target(struct search *search, const char *path, size_t root_len,
 		list->max = max;
 	}
 	list->targets[list->len] = (struct mailbox_target){
-		.root_len = root_len, .dev = st->st_dev, .ino = st->st_ino,
-		.mode = st->st_mode, .gid = st->st_gid,
+		.root_len = root_len,
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.mode = st->st_mode,
+		.gid = st->st_gid,
 	};
 	memcpy(list->targets[list->len].path, path, strlen(path) + 1);
 	list->len++;
@@ -178,16 +186,16 @@ join(char path[MAILBOX_PATH_MAX], const char *directory, const char *name,
     size_t len)
 {
 	/* Lengths are those of the grammar: it always fits. */
-	(void)snprintf(path, MAILBOX_PATH_MAX, "%s/%.*s", directory, (int)len,
-	    name);
+	(void)snprintf(
+	    path, MAILBOX_PATH_MAX, "%s/%.*s", directory, (int)len, name);
 }
 
 int
 mailbox_parse_alias(const char *line, size_t len, struct address *out)
 {
 	for (size_t i = 0; i < len; i++)
-		if (line[i] == '#' && (i == 0 || line[i - 1] == ' ' ||
-		    line[i - 1] == '\t'))
+		if (line[i] == '#' &&
+		    (i == 0 || line[i - 1] == ' ' || line[i - 1] == '\t'))
 			len = i;
 	while (len > 0 && strchr(" \t\r", line[len - 1]) && line[len - 1])
 		len--;
@@ -256,13 +264,15 @@ find_member(struct search *search, const char *directory, const char *path,
 		    path, line, search->in->members_max);
 		return VERDICT_MISCONFIGURED;
 	}
-	verdict = member->kind == ADDRESS_LOCAL ?
-	    find_in(search, directory, member, chain) :
-	    find_domain(search, member, chain);
+	verdict = member->kind == ADDRESS_LOCAL
+	    ? find_in(search, directory, member, chain)
+	    : find_domain(search, member, chain);
 	switch (verdict) {
 	case VERDICT_RELAY_DENIED:
-		note(search->in, MAILBOX_PROBLEM, "%s:%u: %s is not local, and "
-		    "there is no outgoing queue", path, line, printed);
+		note(search->in, MAILBOX_PROBLEM,
+		    "%s:%u: %s is not local, and "
+		    "there is no outgoing queue",
+		    path, line, printed);
 		break;
 	case VERDICT_UNKNOWN_USER:
 		note(search->in, MAILBOX_PROBLEM, "%s:%u: %s does not exist",
@@ -285,8 +295,8 @@ was_seen(struct search *search, const struct stat *st)
 			return 1;
 	if (search->seen_len == search->seen_max) {
 		size_t max = search->seen_max == 0 ? 8 : search->seen_max * 2;
-		void *grown = reallocarray(search->seen, max,
-		    sizeof(*search->seen));
+		void *grown =
+		    reallocarray(search->seen, max, sizeof(*search->seen));
 
 		if (grown == NULL)
 			return -1;
@@ -294,7 +304,8 @@ was_seen(struct search *search, const struct stat *st)
 		search->seen_max = max;
 	}
 	search->seen[search->seen_len++] = (struct chain){
-		.dev = st->st_dev, .ino = st->st_ino,
+		.dev = st->st_dev,
+		.ino = st->st_ino,
 	};
 	return 0;
 }
@@ -305,8 +316,10 @@ is_loop(const struct search *search, const char *path, const struct stat *st,
     const struct chain *chain)
 {
 	if (chain != NULL && chain->depth >= search->in->depth_max) {
-		note(search->in, MAILBOX_PROBLEM, "%s: aliases nested deeper "
-		    "than %u", path, search->in->depth_max);
+		note(search->in, MAILBOX_PROBLEM,
+		    "%s: aliases nested deeper "
+		    "than %u",
+		    path, search->in->depth_max);
 		return true;
 	}
 	for (; chain != NULL; chain = chain->parent)
@@ -334,8 +347,8 @@ find_members(struct search *search, const char *directory, const char *path,
 		number++;
 		if (parsed > 0) {
 			members++;
-			verdict = find_member(search, directory, path, number,
-			    &member, chain);
+			verdict = find_member(
+			    search, directory, path, number, &member, chain);
 		} else if (parsed < 0) {
 			note(search->in, MAILBOX_PROBLEM,
 			    "%s:%u: not an address", path, number);
@@ -343,8 +356,10 @@ find_members(struct search *search, const char *directory, const char *path,
 		}
 	}
 	if (verdict == VERDICT_YES && members == 0) {
-		note(search->in, MAILBOX_PROBLEM, "%s: an alias without an "
-		    "address", path);
+		note(search->in, MAILBOX_PROBLEM,
+		    "%s: an alias without an "
+		    "address",
+		    path);
 		verdict = VERDICT_MISCONFIGURED;
 	}
 	return verdict;
@@ -355,7 +370,9 @@ find_alias(struct search *search, const char *directory, const char *path,
     const struct stat *st, const struct chain *parent)
 {
 	struct chain chain = {
-		.parent = parent, .dev = st->st_dev, .ino = st->st_ino,
+		.parent = parent,
+		.dev = st->st_dev,
+		.ino = st->st_ino,
 		.depth = parent == NULL ? 1 : parent->depth + 1,
 	};
 	enum verdict verdict;
@@ -372,8 +389,8 @@ find_alias(struct search *search, const char *directory, const char *path,
 	len = read_alias(search->in, path, &text);
 	if (len < 0)
 		return VERDICT_LATER;
-	verdict = find_members(search, directory, path, text, (size_t)len,
-	    &chain);
+	verdict =
+	    find_members(search, directory, path, text, (size_t)len, &chain);
 	free(text);
 	return verdict;
 }
@@ -402,7 +419,7 @@ find_name(struct search *search, const char *directory, const char *name,
 	}
 	if (tag != NULL && is_name(tag, strlen(tag)) &&
 	    snprintf(folder, sizeof(folder), "%s/.%s", path, tag) <
-	    (int)sizeof(folder) &&
+		(int)sizeof(folder) &&
 	    look(search->in, folder, &folder_st) == ENTRY_DIRECTORY) {
 		note(search->in, MAILBOX_STEP, "%s: a folder", folder);
 		return add_target(search, folder, strlen(path), &folder_st);
@@ -428,8 +445,8 @@ find_in(struct search *search, const char *directory,
 	tag = strcspn(local, search->in->delimiters);
 	if (verdict == VERDICT_UNKNOWN_USER && tag > 0 && tag < len &&
 	    is_name(local, tag))
-		verdict = find_name(search, directory, local, tag,
-		    local + tag + 1, chain);
+		verdict = find_name(
+		    search, directory, local, tag, local + tag + 1, chain);
 	if (verdict == VERDICT_UNKNOWN_USER)
 		verdict = find_name(search, directory, any, 1, NULL, chain);
 	return verdict;
@@ -458,11 +475,15 @@ is_own_literal(const struct address *address)
 		if (i->ifa_addr == NULL)
 			continue;
 		if (!v6 && i->ifa_addr->sa_family == AF_INET)
-			own = memcmp(&((struct sockaddr_in *)(void *)
-			    i->ifa_addr)->sin_addr, bytes, 4) == 0;
+			own =
+			    memcmp(&((struct sockaddr_in *)(void *)i->ifa_addr)
+					->sin_addr,
+				bytes, 4) == 0;
 		if (v6 && i->ifa_addr->sa_family == AF_INET6)
-			own = memcmp(&((struct sockaddr_in6 *)(void *)
-			    i->ifa_addr)->sin6_addr, bytes, 16) == 0;
+			own =
+			    memcmp(&((struct sockaddr_in6 *)(void *)i->ifa_addr)
+					->sin6_addr,
+				bytes, 16) == 0;
 	}
 	freeifaddrs(interfaces);
 	return own;
@@ -477,8 +498,10 @@ fold_domain(const struct search *search, const struct address *address,
 
 	if (address->kind == ADDRESS_LITERAL) {
 		if (!is_own_literal(address)) {
-			note(search->in, MAILBOX_STEP, "%s: not an address of "
-			    "this machine", domain);
+			note(search->in, MAILBOX_STEP,
+			    "%s: not an address of "
+			    "this machine",
+			    domain);
 			memcpy(out, any, sizeof(any));
 			return VERDICT_YES;
 		}
@@ -493,8 +516,10 @@ fold_domain(const struct search *search, const struct address *address,
 		note(search->in, MAILBOX_STEP, "%s: not a domain", domain);
 		return VERDICT_RELAY_DENIED;
 	default:
-		note(search->in, MAILBOX_PROBLEM, "%s: needs libidn2, which is "
-		    "not installed", domain);
+		note(search->in, MAILBOX_PROBLEM,
+		    "%s: needs libidn2, which is "
+		    "not installed",
+		    domain);
 		return VERDICT_MISCONFIGURED;
 	}
 }
@@ -503,8 +528,9 @@ fold_domain(const struct search *search, const struct address *address,
 static int
 list_domains(const struct mailboxes *in, struct dirent ***names)
 {
-	return in->root_fd < 0 ? -1 :
-	    scandirat(in->root_fd, ".", names, NULL, alphasort);
+	return in->root_fd < 0
+	    ? -1
+	    : scandirat(in->root_fd, ".", names, NULL, alphasort);
 }
 
 /* Mail for a postmaster nobody made: our own domain's, any domain's, then the
@@ -521,8 +547,8 @@ find_postmaster(struct search *search, const struct chain *chain)
 
 	note(search->in, MAILBOX_STEP, "looking for a postmaster");
 	if (idn_fold(hostname, strlen(hostname), folded) == IDN_OK)
-		verdict = find_name(search, folded, name, sizeof(name) - 1,
-		    NULL, chain);
+		verdict = find_name(
+		    search, folded, name, sizeof(name) - 1, NULL, chain);
 	count = list_domains(search->in, &names);
 	for (int pass = 0; pass < 2; pass++)
 		for (int i = 0; i < count; i++)
@@ -537,7 +563,8 @@ find_postmaster(struct search *search, const struct chain *chain)
 		free(names[i]);
 	free(names);
 	if (verdict == VERDICT_UNKNOWN_USER) {
-		note(search->in, MAILBOX_PROBLEM, "no domain has a postmaster: "
+		note(search->in, MAILBOX_PROBLEM,
+		    "no domain has a postmaster: "
 		    "make a mailbox or an alias of that name");
 		verdict = VERDICT_MISCONFIGURED;
 	}
@@ -551,8 +578,8 @@ is_hostname(const struct mailboxes *in, const char *domain)
 {
 	char folded[IDN_MAX + 1];
 
-	return idn_fold(in->hostname, strlen(in->hostname), folded) ==
-	    IDN_OK && strcmp(folded, domain) == 0;
+	return idn_fold(in->hostname, strlen(in->hostname), folded) == IDN_OK &&
+	    strcmp(folded, domain) == 0;
 }
 
 static enum verdict
@@ -586,8 +613,9 @@ find_domain(struct search *search, const struct address *address,
 	    (entry == ENTRY_DIRECTORY || is_hostname(search->in, domain)))
 		return find_postmaster(search, chain);
 	/* Without a domain there is no "not ours": it is a user of ours. */
-	return entry == ENTRY_DIRECTORY || address->domain_len == 0 ?
-	    VERDICT_UNKNOWN_USER : VERDICT_RELAY_DENIED;
+	return entry == ENTRY_DIRECTORY || address->domain_len == 0
+	    ? VERDICT_UNKNOWN_USER
+	    : VERDICT_RELAY_DENIED;
 }
 
 enum verdict
@@ -608,8 +636,8 @@ mailbox_find(const struct mailboxes *mailboxes, const struct address *address,
 /* The alias file that an address names exactly, read whole. Returns its
  * length, or -1 where it names none. */
 static ssize_t
-find_exact_alias(const struct mailboxes *in, const struct address *address,
-    char **text)
+find_exact_alias(
+    const struct mailboxes *in, const struct address *address, char **text)
 {
 	struct search search = { .in = in };
 	char domain[IDN_MAX + 1], path[MAILBOX_PATH_MAX];
@@ -622,8 +650,8 @@ find_exact_alias(const struct mailboxes *in, const struct address *address,
 	    fold_domain(&search, address, domain) != VERDICT_YES)
 		return -1;
 	join(path, domain, local, address->local_len);
-	return look(in, path, &st) == ENTRY_FILE ? read_alias(in, path, text) :
-	    -1;
+	return look(in, path, &st) == ENTRY_FILE ? read_alias(in, path, text)
+						 : -1;
 }
 
 /* The same address, with a domain where it has none. */
@@ -637,8 +665,8 @@ qualify(const struct address *address, const char *domain)
 		memcpy(whole.domain, domain, len);
 		whole.domain[len] = '\0';
 		whole.domain_len = (uint8_t)len;
-		whole.kind = domain[0] == '[' ? ADDRESS_LITERAL :
-		    ADDRESS_DOMAIN;
+		whole.kind =
+		    domain[0] == '[' ? ADDRESS_LITERAL : ADDRESS_DOMAIN;
 	}
 	return whole;
 }
@@ -647,7 +675,7 @@ enum verdict
 mailbox_expand(const struct mailboxes *mailboxes, const struct address *address,
     char **members, size_t *len)
 {
-	struct mailbox_list list = {0};
+	struct mailbox_list list = { 0 };
 	struct address whole = qualify(address, mailboxes->hostname);
 	enum verdict verdict = mailbox_find(mailboxes, address, &list);
 	const char *at, *end, *line;

@@ -23,16 +23,16 @@
 enum {
 	/* domain "/" local-part "/." folder, and a NUL */
 	MAILBOX_PATH_MAX = ADDRESS_DOMAIN_MAX + 2 * ADDRESS_LOCAL_MAX + 4,
-	MAILBOX_ALIAS_SIZE_MAX = 1 << 20,	/* octets of an alias file */
-	MAILBOX_NOTE_MAX = 1024,		/* octets of a note */
+	MAILBOX_ALIAS_SIZE_MAX = 1 << 20, /* octets of an alias file */
+	MAILBOX_NOTE_MAX = 1024,	  /* octets of a note */
 };
 
 /* One Maildir to deliver to. */
 struct mailbox_target {
-	char path[MAILBOX_PATH_MAX];	/* beneath the domains directory */
-	size_t root_len;	/* octets of path that name the mailbox itself,
+	char path[MAILBOX_PATH_MAX]; /* beneath the domains directory */
+	size_t root_len; /* octets of path that name the mailbox itself,
 				 * where path names a folder in it */
-	dev_t dev;		/* of the directory, as are the next ones */
+	dev_t dev;	 /* of the directory, as are the next ones */
 	ino_t ino;
 	mode_t mode;
 	gid_t gid;
@@ -45,15 +45,15 @@ struct mailbox_list {
 };
 
 enum mailbox_note {
-	MAILBOX_STEP,		/* how the look-up went on, for --explain */
-	MAILBOX_PROBLEM,	/* something only the operator can mend */
+	MAILBOX_STEP,	 /* how the look-up went on, for --explain */
+	MAILBOX_PROBLEM, /* something only the operator can mend */
 };
 
 struct mailboxes {
 	int root_fd;		/* of the domains directory, or -1 */
 	const char *hostname;	/* the domain of our address literals and of
 				 * an address without one */
-	const char *delimiters;	/* each octet may come before a tag */
+	const char *delimiters; /* each octet may come before a tag */
 	unsigned depth_max;	/* aliases in aliases */
 	unsigned members_max;	/* of one address, all aliases expanded */
 	bool steps;		/* whether MAILBOX_STEP notes are wanted */

@@ -25,11 +25,11 @@ set_address(struct peer *peer, const char *text)
 	if (strlen(text) > INET6_ADDRSTRLEN)
 		return false;
 	if (inet_pton(AF_INET, text, bytes) == 1)
-		(void)snprintf(peer->literal, sizeof(peer->literal), "[%s]",
-		    text);
+		(void)snprintf(
+		    peer->literal, sizeof(peer->literal), "[%s]", text);
 	else if (inet_pton(AF_INET6, text, bytes) == 1)
-		(void)snprintf(peer->literal, sizeof(peer->literal),
-		    "[IPv6:%s]", text);
+		(void)snprintf(
+		    peer->literal, sizeof(peer->literal), "[IPv6:%s]", text);
 	else
 		return false;
 	(void)snprintf(peer->address, sizeof(peer->address), "%s", text);
@@ -40,9 +40,9 @@ static void
 describe_network(const struct sockaddr_storage *address, struct peer *peer)
 {
 	char text[INET6_ADDRSTRLEN];
-	const void *bytes = address->ss_family == AF_INET ?
-	    (const void *)&((const struct sockaddr_in *)address)->sin_addr :
-	    (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+	const void *bytes = address->ss_family == AF_INET
+	    ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+	    : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
 
 	if (inet_ntop(address->ss_family, bytes, text, sizeof(text)) != NULL)
 		(void)set_address(peer, text); /* what ntop wrote is one */
@@ -79,26 +79,30 @@ describe_environment(struct peer *peer)
 void
 peer_describe(int fd, struct peer *peer)
 {
-	struct sockaddr_storage address = {0};
+	struct sockaddr_storage address = { 0 };
 	socklen_t len = sizeof(address);
 	int listening = 0;
 	socklen_t listening_len = sizeof(listening);
 	struct stat st;
 
 	*peer = (struct peer){
-		.kind = PEER_NONE, .uid = (uid_t)-1, .address = "unknown",
+		.kind = PEER_NONE,
+		.uid = (uid_t)-1,
+		.address = "unknown",
 	};
 	if (fstat(fd, &st) < 0) {
 		peer->kind = PEER_CLOSED;
 		return;
 	}
-	if (S_ISSOCK(st.st_mode) && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN,
-	    &listening, &listening_len) == 0 && listening != 0) {
+	if (S_ISSOCK(st.st_mode) &&
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening,
+		&listening_len) == 0 &&
+	    listening != 0) {
 		peer->kind = PEER_LISTENING;
 		return;
 	}
-	if (S_ISSOCK(st.st_mode) && getpeername(fd,
-	    (struct sockaddr *)&address, &len) == 0 &&
+	if (S_ISSOCK(st.st_mode) &&
+	    getpeername(fd, (struct sockaddr *)&address, &len) == 0 &&
 	    address.ss_family == AF_UNIX) {
 		peer->kind = PEER_LOCAL;
 		describe_local(fd, peer);

@@ -10,16 +10,16 @@
 enum { PEER_TEXT_MAX = 63 };
 
 enum peer_kind {
-	PEER_NONE,		/* a pipe, a terminal or a file */
-	PEER_NETWORK,		/* a connected IPv4 or IPv6 socket */
-	PEER_LOCAL,		/* a connected AF_UNIX socket */
-	PEER_LISTENING,		/* a listening socket: not a session */
-	PEER_CLOSED,		/* not an open descriptor */
+	PEER_NONE,	/* a pipe, a terminal or a file */
+	PEER_NETWORK,	/* a connected IPv4 or IPv6 socket */
+	PEER_LOCAL,	/* a connected AF_UNIX socket */
+	PEER_LISTENING, /* a listening socket: not a session */
+	PEER_CLOSED,	/* not an open descriptor */
 };
 
 struct peer {
 	enum peer_kind kind;
-	uid_t uid;			/* of PEER_LOCAL */
+	uid_t uid;			 /* of PEER_LOCAL */
 	char address[PEER_TEXT_MAX + 1]; /* for people: "192.0.2.1",
 					 * "uid 1000", "unknown" */
 	char literal[PEER_TEXT_MAX + 1]; /* for trace fields: "[192.0.2.1]",

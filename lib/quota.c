@@ -57,8 +57,9 @@ parse_definition(const char **text, const char *end, struct quota *out)
 		if (take_byte(text, end, '-') ||
 		    !take_number(text, end, &number))
 			return false;
-		part = take_byte(text, end, 'S') ? 1 :
-		    take_byte(text, end, 'C') ? 2 : 0;
+		part = take_byte(text, end, 'S') ? 1
+		    : take_byte(text, end, 'C')	 ? 2
+						 : 0;
 		if (part == 0 || seen & part)
 			return false;
 		seen |= part;
@@ -82,7 +83,7 @@ quota_parse(const char *text, size_t len, struct quota *out)
 {
 	const char *end = text + len;
 
-	*out = (struct quota){0};
+	*out = (struct quota){ 0 };
 	out->limited = parse_definition(&text, end, out);
 	if (!out->limited)
 		return false;
@@ -98,9 +99,9 @@ quota_parse(const char *text, size_t len, struct quota *out)
 		skip_spaces(&text, end);
 		if (text < end && !take_byte(&text, end, '\n'))
 			return false;
-		if (__builtin_add_overflow(out->octets, octets,
-		    &out->octets) || __builtin_add_overflow(out->messages,
-		    messages, &out->messages))
+		if (__builtin_add_overflow(out->octets, octets, &out->octets) ||
+		    __builtin_add_overflow(
+			out->messages, messages, &out->messages))
 			return false;
 	}
 	return true;
@@ -114,8 +115,8 @@ quota_fits(const struct quota *quota, uint64_t octets)
 
 	if (!quota->limited)
 		return true;
-	if (quota->octets_max > 0 && (used >= quota->octets_max ||
-	    octets > quota->octets_max - used))
+	if (quota->octets_max > 0 &&
+	    (used >= quota->octets_max || octets > quota->octets_max - used))
 		return false;
 	return quota->messages_max == 0 || count < quota->messages_max;
 }
@@ -174,8 +175,8 @@ count_messages(int folder_fd, const char *name, struct quota *quota)
 			continue;
 		/* Names are the user's to choose: a sum may not overflow. */
 		if (__builtin_add_overflow(quota->octets,
-		    message_size(dirfd(directory), entry->d_name),
-		    &quota->octets))
+			message_size(dirfd(directory), entry->d_name),
+			&quota->octets))
 			quota->octets = INT64_MAX;
 		quota->messages++;
 	}
@@ -186,14 +187,16 @@ count_messages(int folder_fd, const char *name, struct quota *quota)
 static int
 count_folder(int maildir_fd, const char *name, struct quota *quota)
 {
-	int fd = openat(maildir_fd, name,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(
+	    maildir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int result;
 
 	if (fd < 0)
 		return errno == ENOTDIR || errno == ELOOP ? 0 : -1;
 	result = count_messages(fd, "cur", quota) < 0 ||
-	    count_messages(fd, "new", quota) < 0 ? -1 : 0;
+		count_messages(fd, "new", quota) < 0
+	    ? -1
+	    : 0;
 	close(fd);
 	return result;
 }
@@ -230,18 +233,17 @@ write_anew(int maildir_fd, const struct quota *quota, mode_t mode)
 	bool ok;
 
 	if (quota->octets_max > 0 || quota->messages_max == 0)
-		len += (size_t)snprintf(text, sizeof(text), "%" PRIu64 "S",
-		    quota->octets_max);
+		len += (size_t)snprintf(
+		    text, sizeof(text), "%" PRIu64 "S", quota->octets_max);
 	if (quota->messages_max > 0)
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
-		    "%s%" PRIu64 "C", len > 0 ? "," : "",
-		    quota->messages_max);
+		    "%s%" PRIu64 "C", len > 0 ? "," : "", quota->messages_max);
 	len += (size_t)snprintf(text + len, sizeof(text) - len,
 	    "\n%" PRId64 " %" PRId64 "\n", quota->octets, quota->messages);
 	(void)snprintf(name, sizeof(name), "tmp/maildirsize.%lld.%ld",
 	    (long long)time(NULL), (long)getpid());
-	fd = openat(maildir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-	    mode);
+	fd = openat(
+	    maildir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0)
 		return -1;
 	ok = write(fd, text, len) == (ssize_t)len;
@@ -257,8 +259,8 @@ write_anew(int maildir_fd, const struct quota *quota, mode_t mode)
 static int
 open_file(int maildir_fd, int flags, struct stat *st)
 {
-	int fd = openat(maildir_fd, file_name,
-	    flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = openat(
+	    maildir_fd, file_name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd >= 0 && (fstat(fd, st) < 0 || !S_ISREG(st->st_mode))) {
 		close(fd);
@@ -296,7 +298,7 @@ load(int maildir_fd, struct quota *out, bool *counted, struct stat *st)
 {
 	if (read_file(maildir_fd, out, counted, st) == 0)
 		return 0;
-	*out = (struct quota){0};
+	*out = (struct quota){ 0 };
 	return errno == ENOENT ? 0 : -1;
 }
 
@@ -319,8 +321,8 @@ quota_read(int maildir_fd, uint64_t octets, struct quota *out)
 		return -1;
 	if (!out->limited)
 		return 0;
-	if (counted && (quota_fits(out, octets) ||
-	    time(NULL) - st.st_mtime < QUOTA_AGE))
+	if (counted &&
+	    (quota_fits(out, octets) || time(NULL) - st.st_mtime < QUOTA_AGE))
 		return 0;
 	if (count_all(maildir_fd, out) < 0)
 		return -1;

@@ -12,14 +12,14 @@
 #include <stdint.h>
 
 enum {
-	QUOTA_FILE_MAX = 5120,	/* a longer file is made anew, Maildir++ */
-	QUOTA_AGE = 15 * 60,	/* seconds: an older "full" is counted again */
+	QUOTA_FILE_MAX = 5120, /* a longer file is made anew, Maildir++ */
+	QUOTA_AGE = 15 * 60,   /* seconds: an older "full" is counted again */
 };
 
 struct quota {
-	bool limited;		/* there is a maildirsize */
-	uint64_t octets_max, messages_max;	/* 0: no limit */
-	int64_t octets, messages;		/* in use */
+	bool limited;			   /* there is a maildirsize */
+	uint64_t octets_max, messages_max; /* 0: no limit */
+	int64_t octets, messages;	   /* in use */
 };
 
 /* Parse a maildirsize text[0..len) into *out. False if its first line is not

@@ -24,7 +24,7 @@ title_init(struct title *title, char *argv[])
 	char *end, **copy;
 	size_t count = 0;
 
-	*title = (struct title){0};
+	*title = (struct title){ 0 };
 	if (argv[0] == NULL)
 		return;
 	end = end_of(end_of(argv[0], argv), environ);

@@ -21,11 +21,27 @@ trace_date(time_t when, char *out, size_t size)
 {
 	/* Not strftime: names of days must not follow a locale. */
 	static const char days[][4] = {
-		"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat",
+		"Sun",
+		"Mon",
+		"Tue",
+		"Wed",
+		"Thu",
+		"Fri",
+		"Sat",
 	};
 	static const char months[][4] = {
-		"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-		"Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+		"Jan",
+		"Feb",
+		"Mar",
+		"Apr",
+		"May",
+		"Jun",
+		"Jul",
+		"Aug",
+		"Sep",
+		"Oct",
+		"Nov",
+		"Dec",
 	};
 	struct tm tm;
 	long offset;
@@ -35,9 +51,9 @@ trace_date(time_t when, char *out, size_t size)
 		return 0;
 	offset = (tm.tm_gmtoff < 0 ? -tm.tm_gmtoff : tm.tm_gmtoff) / 60;
 	len = snprintf(out, size, "%s, %d %s %d %02d:%02d:%02d %c%02ld%02ld",
-	    days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
-	    tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
-	    tm.tm_gmtoff < 0 ? '-' : '+', offset / 60, offset % 60);
+	    days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900,
+	    tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_gmtoff < 0 ? '-' : '+',
+	    offset / 60, offset % 60);
 	return len < 0 || (size_t)len >= size ? 0 : (size_t)len;
 }
 
@@ -75,20 +91,18 @@ trace_format(const struct trace *trace, char out[TRACE_MAX])
 	if (one)
 		address_print(trace->recipient, recipient);
 	if (trace_date(trace->when, date, sizeof(date)) == 0)
-		(void)snprintf(date, sizeof(date),
-		    "Thu, 1 Jan 1970 00:00:00 -0000");
+		(void)snprintf(
+		    date, sizeof(date), "Thu, 1 Jan 1970 00:00:00 -0000");
 	len = snprintf(out, TRACE_MAX,
 	    "Return-Path: <%s>%s"
 	    "Received: from %s%s%s%s%s"
 	    "\tby %s with %s id %s%s"
 	    "%s%s%s%s"
 	    "\t%s%s",
-	    reverse_path, end,
-	    helo, trace->peer == NULL ? "" : " (",
+	    reverse_path, end, helo, trace->peer == NULL ? "" : " (",
 	    trace->peer == NULL ? "" : trace->peer,
-	    trace->peer == NULL ? "" : ")", end,
-	    trace->hostname, trace_protocol(trace), trace->id, one ? end : "",
-	    one ? "\tfor <" : "", recipient, one ? ">;" : ";", end,
-	    date, end);
+	    trace->peer == NULL ? "" : ")", end, trace->hostname,
+	    trace_protocol(trace), trace->id, one ? end : "",
+	    one ? "\tfor <" : "", recipient, one ? ">;" : ";", end, date, end);
 	return len < 0 ? 0 : (size_t)len;
 }

@@ -12,17 +12,17 @@
 
 #include "address.h"
 
-enum { TRACE_MAX = 2048 };	/* octets of both fields, at most */
+enum { TRACE_MAX = 2048 }; /* octets of both fields, at most */
 
 struct trace {
 	const struct address *reverse_path;
 	const struct address *recipient; /* "for", NULL unless it is one */
-	const char *helo;	/* as the client gave it, any visible ASCII */
-	const char *peer;	/* its address literal, NULL if it has none */
+	const char *helo; /* as the client gave it, any visible ASCII */
+	const char *peer; /* its address literal, NULL if it has none */
 	const char *hostname;
-	const char *id;		/* an Atom */
-	bool extended, lmtp, utf8;	/* for the protocol keyword */
-	bool newline;		/* lines end in LF alone */
+	const char *id;		   /* an Atom */
+	bool extended, lmtp, utf8; /* for the protocol keyword */
+	bool newline;		   /* lines end in LF alone */
 	time_t when;
 };
 

@@ -9,18 +9,18 @@
 
 enum verdict {
 	VERDICT_YES,
-	VERDICT_UNKNOWN_USER,	/* we serve the domain, not the mailbox */
-	VERDICT_RELAY_DENIED,	/* we do not serve the domain */
-	VERDICT_NOT_LISTED,	/* a mailbox, but not one to verify or expand */
-	VERDICT_OVER_QUOTA,	/* the mailbox is full; room may come */
+	VERDICT_UNKNOWN_USER, /* we serve the domain, not the mailbox */
+	VERDICT_RELAY_DENIED, /* we do not serve the domain */
+	VERDICT_NOT_LISTED,   /* a mailbox, but not one to verify or expand */
+	VERDICT_OVER_QUOTA,   /* the mailbox is full; room may come */
 	VERDICT_OVER_QUOTA_NEVER, /* the same, where the operator wants a 5xx */
-	VERDICT_NO_SPACE,	/* the file system is full */
-	VERDICT_TOO_BIG,	/* larger than a fixed limit */
-	VERDICT_TOO_MANY,	/* recipients: the rest in another message */
-	VERDICT_ALIAS_LOOP,	/* an alias leads back to itself, or too deep */
-	VERDICT_MISCONFIGURED,	/* only the operator can mend it */
-	VERDICT_LATER,		/* input/output, memory, descriptors: try again */
-	VERDICT_COUNT,		/* how many there are: tables are this long */
+	VERDICT_NO_SPACE,	  /* the file system is full */
+	VERDICT_TOO_BIG,	  /* larger than a fixed limit */
+	VERDICT_TOO_MANY,	  /* recipients: the rest in another message */
+	VERDICT_ALIAS_LOOP,    /* an alias leads back to itself, or too deep */
+	VERDICT_MISCONFIGURED, /* only the operator can mend it */
+	VERDICT_LATER, /* input/output, memory, descriptors: try again */
+	VERDICT_COUNT, /* how many there are: tables are this long */
 };
 
 #endif

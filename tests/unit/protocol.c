@@ -184,14 +184,15 @@ static const struct row {
 	{ VRFY, "VRFY a@b\r\nVRFY <a@b>\r\nVRFY a\r\nVRFY <postmaster>\r\n"
 	    "VRFY \"a b\"@c\r\nVRFY\r\nVRFY a b\r\nVRFY <>\r\nVRFY <a@b>c\r\n"
 	    "VRFY a@\r\n", "220 |250 2.1.5 <a@b>\r\n|250 2.1.5 <a@b>\r\n|"
-	    "250 2.1.5 <a>\r\n|250 2.1.5 <postmaster>\r\n|"
+	    "250 2.1.5 <a@mx.example.org>\r\n|"
+	    "250 2.1.5 <postmaster@mx.example.org>\r\n|"
 	    "250 2.1.5 <\"a b\"@c>\r\n|501 5.5.4 syntax: VRFY address |"
 	    "501 5.1.3 |501 5.1.3 |501 5.1.3 |501 5.1.3 |", "VVVVVNNNNN", "" },
 	{ VRFY, "VRFY \xc3\xbc@b\r\nVRFY \xc3\xbc@b SMTPUTF8\r\n"
 	    "VRFY a@b smtputf8\r\nVRFY <\xc3\xbc@b> SMTPUTF8\r\n"
 	    "VRFY SMTPUTF8\r\n",
 	    "220 |553 5.6.7 |250 2.1.5 <\xc3\xbc@b>\r\n|250 2.1.5 <a@b>\r\n|"
-	    "250 |250 2.1.5 <SMTPUTF8>|", "NVVVV", "" },
+	    "250 |250 2.1.5 <SMTPUTF8@mx.example.org>|", "NVVVV", "" },
 	{ EXPN, "EXPN list3\r\nEXPN x@y\r\nEXPN ,\r\nEXPN list1\r\n",
 	    "220 |250 2.1.5 <mmm>\r\n|250 |501 5.1.3 |250 |", "MMMMNM", "" },
 	{ EXPN, "EXPN long100\r\nNOOP\r\n", "220 |250 2.1.5 <mmmm|250 |", NULL,
@@ -555,7 +556,7 @@ check_lengths(void)
 		{ "NOOP ", "\r\n", 65537, "220 |500 5.5.2 line too|" },
 		{ "NOOP ", "\r\n", 200000, "220 |500 5.5.2 line too|" },
 		{ "NOOP ", "\nNOOP\r\n", 2049 + 6,
-		    "220 |500 5.5.2 line too|250 |250 |" },
+		    "220 |500 5.5.2 bare LF|" },
 		{ "EHLO ", "\r\n", 255 + 7, "220 |250 |250 |" },
 		{ "EHLO ", "\r\n", 256 + 7, "220 |501 5.5.2 |250 |" },
 		/* Not one line further, however long this one is. */
