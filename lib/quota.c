@@ -314,7 +314,7 @@ quota_load(int maildir_fd, struct quota *out)
 int
 quota_read(int maildir_fd, uint64_t octets, struct quota *out)
 {
-	struct stat st = {0};
+	struct stat st = { 0 };
 	bool counted = false;
 
 	if (load(maildir_fd, out, &counted, &st) < 0)

@@ -8,7 +8,8 @@ step() {
 	local name=$1 output start=$SECONDS
 	shift
 	if output=$("$@" 2>&1 </dev/null); then
-		echo "ok $name ($((SECONDS - start)) s)"
+		[ -z "$output" ] || echo "# ${output##*$'\n'}"
+		echo "ok $name: $((SECONDS - start)) s"
 	else
 		printf '%s\n' "${output//$'\n'/$'\n'# }" | sed '1s/^/# /'
 		echo "not ok $name"

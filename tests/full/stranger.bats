@@ -18,11 +18,11 @@ setup_file() {
 		tar -C "$BARE/smtpd" -x
 }
 
-# Run a command in it as a stranger would, in the project's directory.
-bare() {
-	systemd-nspawn --quiet --register=no --keep-unit --as-pid2 --pipe \
-		--resolv-conf=copy-host -D "$BARE" --chdir=/smtpd \
-		--setenv=CI= "$@"
+setup() {
+	# Runs a command in it as a stranger would, in the project's directory.
+	bare=(systemd-nspawn --quiet --register=no --keep-unit --as-pid2 --pipe
+		--resolv-conf=copy-host -D "$BARE" --chdir=/smtpd
+		--setenv=CI=)
 }
 
 teardown() {
@@ -38,7 +38,7 @@ teardown() {
 		cannot "port 2525 is taken"
 	grep -q '^    apt-get install -y make && make run$' "$ROOT/README.md"
 	mkfifo "$BATS_TEST_TMPDIR/says"
-	bare sh -c 'apt-get install -y make && make run' \
+	"${bare[@]}" sh -c 'apt-get install -y make && make run' \
 		>"$BATS_TEST_TMPDIR/says" 2>&1 </dev/null 3>&- &
 	NSPAWN=$!
 	exec 4<"$BATS_TEST_TMPDIR/says"
@@ -65,7 +65,7 @@ teardown() {
 }
 
 @test "make check ends with a green count (nested: its quick part)" {
-	run bare env SMTPD_CHECK=quick make check
+	run "${bare[@]}" env SMTPD_CHECK=quick make check
 	echo "$output"
 	[ "$status" = 0 ]
 	count=$(grep -Ex '[1-9][0-9]* passed, 0 failed(, .*)?' <<<"$output")
