@@ -285,6 +285,9 @@ take_command(struct model *model, const char *line, size_t len, size_t size,
 		model->recipients = 0;
 		*chunks = false;
 	}
+	/* The store refused to begin: that was the transaction. */
+	if (word_is(line, verb, "DATA") && strncmp(reply, "50", 2) != 0)
+		model->recipients = 0;
 	model->recipients += reply[0] == '2' && word_is(line, verb, "RCPT");
 	return true;
 }
