@@ -25,7 +25,7 @@ smtpd_command() {
 
 # Where other programs and packages of the tests are kept between runs.
 cache() {
-	local dir=${XDG_CACHE_HOME:-$HOME/.cache}/smtpd-tests
+	local dir=${SMTPD_TEST_CACHE:-/var/cache/smtpd-tests}
 	mkdir -p "$dir" && echo "$dir"
 }
 
