@@ -427,12 +427,12 @@ $size 1" ]
 	need strace
 	local what
 	put cur 1.a.x,S=100:2,S 1
+	# shellcheck disable=SC2016 # $@ is the inner shell's
 	for what in rename write open; do
 		maildirsize 1000S '2000 9'
 		older
 		case $what in
 		rename) failing renameat:error=EIO ;;
-		# shellcheck disable=SC2016 # $@ is the inner shell's
 		write) FAILING=(bash -c 'ulimit -f 0 && exec "$@"' -) ;;
 		open) FAILING=() && rmdir "$ALICE/tmp" ;;
 		esac
