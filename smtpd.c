@@ -479,8 +479,11 @@ main(int argc, char *argv[])
 	if (!hold_standard_descriptors())
 		return EX_OSERR;
 	loaded = config_load(&config, &call, argc, argv) == 0;
-	if (call.action != CONFIG_RUN)
-		return report(&config, &call, loaded);
+	if (call.action != CONFIG_RUN) {
+		int status = report(&config, &call, loaded);
+
+		return fflush(stdout) == 0 ? status : EX_IOERR;
+	}
 	catch_signals();
 	umask(0);
 	if (!is_socket(STDIN_FILENO)) {

@@ -201,6 +201,26 @@ END
 	[ "$output" = '1 domains, 3 mailboxes, 0 aliases, 0 problems' ]
 }
 
+@test "what cannot be printed is no success" {
+	run -74 sh -c '"$@" >/dev/full' sh "$SMTPD" --help
+	run -74 sh -c '"$@" >/dev/full' sh "$SMTPD" --user="$(id -un)" \
+		--domains="$DOMAINS" --check
+}
+
+@test "--check looks aliases up where they stand, in domains/@ as well" {
+	mkdir -p "$DOMAINS/mx.example.org/carol" "$DOMAINS/@/any" \
+		"$DOMAINS/lost+found/x" "$DOMAINS/.hidden"
+	echo any >"$DOMAINS/@/info"
+	echo carol >"$DOMAINS/mx.example.org/info"
+	echo alice >"$DOMAINS/example.org/@"
+	: >"$DOMAINS/README"
+	run -0 smtpd --check
+	[ "$output" = '3 domains, 5 mailboxes, 3 aliases, 0 problems' ]
+	echo carol >"$DOMAINS/@/info"
+	run -78 smtpd --check
+	has '@/info:1: carol does not exist'
+}
+
 @test "--check says everything that is wrong with the tree" {
 	mkdir -p "$DOMAINS/Example.COM" "$DOMAINS/not_a_domain" \
 		"$DOMAINS/bare.example/alice" "$DOMAINS/example.org/Carol" \
@@ -213,6 +233,7 @@ END
 	echo alice >"$DOMAINS/example.org/good"
 	: >"$DOMAINS/example.org/bob/maildirsize"
 	echo x >"$DOMAINS/example.org/postmaster/maildirsize"
+	ln -s /etc/hostname "$DOMAINS/example.org/open/maildirsize"
 	mkfifo "$DOMAINS/example.org/fifo"
 	ln -s /etc "$DOMAINS/example.org/out"
 	ln -s none "$DOMAINS/dangling.example"
@@ -227,6 +248,7 @@ END
 	grep -q '^example.org/remote:1: x@example.com is not local' <<<"$output"
 	has 'example.org/fifo: neither a directory nor a file'
 	has 'example.org/postmaster/maildirsize: not a Maildir++ quota'
+	has 'example.org/open/maildirsize: Too many levels of symbolic links'
 	grep -q '^example.org/out: ' <<<"$output"
 	has 'dangling.example: No such file or directory'
 	[[ ${lines[-1]} = *', 5 aliases, '*' problems' ]]
