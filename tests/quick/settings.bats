@@ -171,6 +171,8 @@ END
 	has 'command line: recipients: "0" is not allowed; it takes 1 to 999999'
 	run -78 smtpd --check stray
 	grep -q '^command line: "stray" is not an option' <<<"$output"
+	run -78 smtpd -c "$DOMAINS" --check
+	has "$DOMAINS: Is a directory"
 }
 
 @test "the directories of systemd: configuration and state" {
@@ -292,4 +294,33 @@ END
 	DOMAINS=$BATS_TEST_TMPDIR/none run -75 smtpd --explain=a@example.org
 	has 'a@example.org: cannot be said now (451 4.3.0)'
 	[ ! -e "$BATS_TEST_TMPDIR/none" ]
+}
+
+@test "a file in place of the domains directory: each says so" {
+	: >"$FILE"
+	DOMAINS=$FILE run -75 smtpd --explain=alice@example.org
+	has "$FILE: Not a directory"
+	DOMAINS=$FILE run -78 smtpd --check
+	has "domains = $FILE: Not a directory"
+	DOMAINS=$FILE run -71 --separate-stderr smtpd <<<QUIT
+	[ "$output" = $'421 4.3.5 service not available: a local configuration error\r' ]
+	# shellcheck disable=SC2154 # run sets it
+	[ "$stderr" = "problem problem=\"domains = $FILE: Not a directory\"" ]
+}
+
+@test "no postmaster anywhere: 451 4.3.5, and the operator is told" {
+	rmdir "$DOMAINS/example.org/postmaster"
+	run -75 smtpd --explain=postmaster@example.org
+	has 'problem: no domain has a postmaster: make a mailbox or an alias of that name'
+	has 'postmaster@example.org: to be mended (451 4.3.5)'
+	run -0 smtpd --check
+	grep -q '^warning: no domain has a postmaster' <<<"$output"
+}
+
+@test "an alias of over 1 MiB is not read in part" {
+	yes bob | head -c 1048577 >"$DOMAINS/example.org/info"
+	run -75 smtpd --mailboxes=1000000 --explain=info@example.org
+	has 'problem: example.org/info: longer than 1 MiB'
+	truncate -s 1048576 "$DOMAINS/example.org/info"
+	run -0 smtpd --mailboxes=1000000 --explain=info@example.org
 }
