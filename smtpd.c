@@ -253,16 +253,19 @@ linger(const struct guard *guard, const struct peer *peer)
 {
 	static char junk[4096];
 	size_t drained = 0;
-	ssize_t got = 1;
 
 	if (peer->kind == PEER_NONE || guard->gone ||
 	    shutdown(guard->out_fd, SHUT_WR) < 0)
 		return;
 	alarmed = 0;
 	alarm(LINGER_SECONDS);
-	while (!alarmed && got > 0 && drained < LINGER_OCTETS) {
-		got = read(guard->in_fd, junk, sizeof(junk));
-		drained += got > 0 ? (size_t)got : 0;
+	while (!alarmed && drained < LINGER_OCTETS) {
+		ssize_t got = read(guard->in_fd, junk, sizeof(junk));
+
+		if (got > 0)
+			drained += (size_t)got;
+		else if (got == 0 || !may_retry(guard->in_fd, POLLIN))
+			break;
 	}
 	alarm(0);
 }
