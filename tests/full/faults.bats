@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# packages: strace python3 util-linux fuse3 libfuse3-dev pkg-config gcc
+# packages: strace python3 util-linux fuse3 libfuse3-dev pkg-config gcc libidn2-0
 # What fails in a delivery: each system call in turn, full and read-only disks,
 # mailboxes that go away. All or none, the right code, and the session goes on.
 
@@ -448,4 +448,59 @@ failing() {
 	[[ $output = *"451 4.3.0 "* ]]
 	[[ $stderr = *"take back from example.org/alice: Read-only"* ]]
 	[ -z "$(messages example.org/bob)" ]
+}
+
+@test "without libidn2 a name in UTF-8 is no reason to refuse for good" {
+	root_only
+	need unshare
+	local library
+	library=$(ldconfig -p | awk '$1 == "libidn2.so.0" { print $NF; exit }')
+	[ -n "$library" ] || cannot "needs libidn2"
+	# shellcheck disable=SC2016 # the inner shell's
+	run --separate-stderr unshare -m bash -c '
+		mount --bind /dev/null "$1" && shift && exec "$@"' - \
+		"$library" "$SMTPD" --user=root --domains="$DOMAINS" < <(
+		printf '%s\n' 'EHLO x' 'MAIL FROM:<> SMTPUTF8' \
+			'RCPT TO:<alice@bücher.example>' \
+			'RCPT TO:<alice@example.org>')
+	[[ $output = *$'\n'"451 4.3.5 "*$'\n'"250 2.1.5 "* ]]
+	[[ $stderr = *"needs libidn2, which is not installed"* ]]
+}
+
+@test "without libsystemd records go to syslog" {
+	root_only
+	need unshare python3
+	local library
+	library=$(ldconfig -p |
+		awk '$1 == "libsystemd.so.0" { print $NF; exit }')
+	# shellcheck disable=SC2016 # the inner shell's
+	run -0 unshare -m bash -c '
+		[ -z "$1" ] || mount --bind /dev/null "$1"
+		mount -t tmpfs none /dev && shift && exec "$@"' - "$library" \
+		python3 -c '
+import socket, subprocess, sys
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.bind("/dev/log")
+subprocess.run(sys.argv[1:], input=b"QUIT\n", stdout=subprocess.DEVNULL,
+               check=True)
+print(log.recv(4096))' "$SMTPD" --user=root --domains="$DOMAINS" \
+		--log=journal
+	# Facility mail, severity info.
+	[[ $output = *"<22>"*"smtpd["*"]: session "*"end=quit"* ]]
+}
+
+@test "a machine whose name is no host name greets as localhost" {
+	root_only
+	need unshare
+	# shellcheck disable=SC2016 # the inner shell's
+	run unshare --uts bash -c 'echo not_a_name >/proc/sys/kernel/hostname && exec "$@"' - \
+		"$SMTPD" --user=root --domains="$DOMAINS" </dev/null
+	[[ $output = "220 localhost ESMTP smtpd"* ]]
+}
+
+@test "no chance to be had: ids are unique still" {
+	need strace
+	run --separate-stderr failing getrandom:error=EAGAIN -- \
+		< <(session alice@example.org)
+	[[ $output = *"stored, id="*-0000* ]]
 }

@@ -441,15 +441,16 @@ shows() {
 		assert replies.readline().startswith(b'220 ') and waits()
 		# More replies than the socket holds: it waits for the reader.
 		thread = threading.Thread(target=client.sendall,
-		    args=(b'x\r\n' * 100000,))
+		    args=(b'x\r\n' * 20000,))
 		thread.start()
 		assert waits()
-		for _ in range(100000):
+		for _ in range(20000):
 		    assert replies.readline().startswith(b'500 ')
 		thread.join()
 		client.sendall(b'GET /\r\n')
 		assert replies.read().startswith(b'500 ') and waits()
 		client.sendall(b'Host: still there\r\n')
+		replies.close()
 		client.close()
 		assert process.wait() == 0
 	END
