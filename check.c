@@ -166,10 +166,8 @@ static void
 check_alias(struct check *check, const char *domain, const char *name)
 {
 	struct mailbox_list list = { 0 };
-	struct address address = {
-		.kind =
-		    strcmp(domain, "@") == 0 ? ADDRESS_LOCAL : ADDRESS_DOMAIN,
-	};
+	/* "@" too is looked up as the domain that it is the directory of. */
+	struct address address = { .kind = ADDRESS_DOMAIN };
 	size_t domain_len = strlen(domain), len = strlen(name);
 	unsigned before = check->problems;
 	enum verdict verdict;
@@ -242,11 +240,9 @@ check_domain(struct check *check, int root_fd, const char *domain)
 
 	if (fd < 0)
 		return;
-	close(fd);
-	if (count < 0) {
+	if (count < 0)
 		complain(check, "%s: %s", domain, strerror(errno));
-		return;
-	}
+	close(fd);
 	check->domains++;
 	for (int i = 0; i < count; i++) {
 		const char *name = names[i]->d_name;
@@ -292,7 +288,7 @@ is_domain(struct check *check, int root_fd, const char *name)
 int
 check_domains(const struct config *config)
 {
-	struct check check = { 0 };
+	struct check check = { .mailboxes.root_fd = -1 };
 	struct dirent **names = NULL;
 	int fd, count;
 
@@ -303,14 +299,16 @@ check_domains(const struct config *config)
 		0) {
 		complain(&check, "domains = %s: %s", config->domains,
 		    strerror(errno));
-		count = 0;
 	}
 	for (int i = 0; i < count; i++) {
-		if (is_domain(&check, fd, names[i]->d_name))
+		if (check.mailboxes.root_fd >= 0 &&
+		    is_domain(&check, fd, names[i]->d_name))
 			check_domain(&check, fd, names[i]->d_name);
 		free(names[i]);
 	}
 	free(names);
+	if (check.mailboxes.root_fd >= 0)
+		close(check.mailboxes.root_fd);
 	if (fd >= 0)
 		close(fd);
 	if (fd >= 0 && check.domains == 0)

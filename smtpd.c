@@ -253,16 +253,19 @@ linger(const struct guard *guard, const struct peer *peer)
 {
 	static char junk[4096];
 	size_t drained = 0;
-	ssize_t got = 1;
 
 	if (peer->kind == PEER_NONE || guard->gone ||
 	    shutdown(guard->out_fd, SHUT_WR) < 0)
 		return;
 	alarmed = 0;
 	alarm(LINGER_SECONDS);
-	while (!alarmed && got > 0 && drained < LINGER_OCTETS) {
-		got = read(guard->in_fd, junk, sizeof(junk));
-		drained += got > 0 ? (size_t)got : 0;
+	while (!alarmed && drained < LINGER_OCTETS) {
+		ssize_t got = read(guard->in_fd, junk, sizeof(junk));
+
+		if (got > 0)
+			drained += (size_t)got;
+		else if (got == 0 || !may_retry(guard->in_fd, POLLIN))
+			break;
 	}
 	alarm(0);
 }
@@ -479,8 +482,11 @@ main(int argc, char *argv[])
 	if (!hold_standard_descriptors())
 		return EX_OSERR;
 	loaded = config_load(&config, &call, argc, argv) == 0;
-	if (call.action != CONFIG_RUN)
-		return report(&config, &call, loaded);
+	if (call.action != CONFIG_RUN) {
+		int status = report(&config, &call, loaded);
+
+		return fflush(stdout) == 0 ? status : EX_IOERR;
+	}
 	catch_signals();
 	umask(0);
 	if (!is_socket(STDIN_FILENO)) {
@@ -508,8 +514,11 @@ main(int argc, char *argv[])
 	if (obstacle != NULL)
 		return give_up(&log, &guard, &peer, obstacle, EX_CONFIG);
 	if (session_init(&session, &config, &log, &peer,
-		spoke_early(&config, &peer, guard.in_fd)) < 0)
-		return give_up(&log, &guard, &peer, strerror(errno), EX_OSERR);
+		spoke_early(&config, &peer, guard.in_fd)) < 0) {
+		(void)snprintf(call.problems, sizeof(call.problems),
+		    "domains = %s: %s", config.domains, strerror(errno));
+		return give_up(&log, &guard, &peer, call.problems, EX_OSERR);
+	}
 	title_init(&title, argv);
 	run_session(&session, &guard, &title);
 	session_finish(&session);

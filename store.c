@@ -259,8 +259,12 @@ make_subdirectories(struct store *store, const struct mailbox_target *target)
 			result = -1;
 	if (result == 0)
 		result = sync_directory(fd);
-	if (fd >= 0)
+	if (fd >= 0) {
+		int error = errno;
+
 		close(fd);
+		errno = error;
+	}
 	return result;
 }
 
@@ -289,6 +293,24 @@ lacks_tmpfile(int error)
 	    error == ENOSYS;
 }
 
+/* Close it; a name left in tmp/ goes. In this order: the name of an open file
+ * would leave another one behind for a while on NFS and FUSE. Keeps errno. */
+static void
+drop_file(struct store_file *file)
+{
+	int error = errno;
+
+	if (file->fd >= 0)
+		close(file->fd);
+	if (file->tmp_fd >= 0) {
+		if (file->name[0] != '\0')
+			(void)unlinkat(file->tmp_fd, file->name, 0);
+		close(file->tmp_fd);
+	}
+	*file = (struct store_file){ .fd = -1, .tmp_fd = -1 };
+	errno = error;
+}
+
 /* A file with a name in tmp/, for file systems without O_TMPFILE, or without
  * hard links. 0, or -1 with errno. */
 static int
@@ -305,12 +327,13 @@ create_named(struct store *store, const struct mailbox_target *target,
 	    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file->mode);
 	if (file->fd >= 0)
 		return 0;
-	close(file->tmp_fd);
-	file->tmp_fd = -1;
+	file->name[0] = '\0'; /* what has that name is not ours */
+	drop_file(file);
 	return -1;
 }
 
-/* A file on the target's file system with its group and mode. */
+/* A file on the target's file system with its group and mode. 0, or -1 with
+ * errno. */
 static int
 create_file(struct store *store, const struct mailbox_target *target,
     bool named, struct store_file *file)
@@ -332,21 +355,6 @@ create_file(struct store *store, const struct mailbox_target *target,
 			return -1;
 	}
 	return create_named(store, target, file);
-}
-
-/* Close it; a name left in tmp/ goes. In this order: the name of an open file
- * would leave another one behind for a while on NFS and FUSE. */
-static void
-drop_file(struct store_file *file)
-{
-	if (file->fd >= 0)
-		close(file->fd);
-	if (file->tmp_fd >= 0) {
-		if (file->name[0] != '\0')
-			(void)unlinkat(file->tmp_fd, file->name, 0);
-		close(file->tmp_fd);
-	}
-	*file = (struct store_file){ .fd = -1, .tmp_fd = -1 };
 }
 
 enum verdict
@@ -521,7 +529,8 @@ message_name(const struct store *store, char name[STORE_NAME_MAX + 1])
 	    name + len, STORE_NAME_MAX + 1 - len, ",S=%" PRIu64, store->size);
 }
 
-/* A synced copy of the message for a target the file itself cannot serve. */
+/* A synced copy of the message for a target the file itself cannot serve. 0,
+ * or -1 with errno. */
 static int
 copy_for(struct store *store, const struct mailbox_target *target, bool named,
     struct store_file *copy)
@@ -592,6 +601,14 @@ move_copy(struct store *store, const struct mailbox_target *target, int new_fd,
 	return result;
 }
 
+static void
+close_new(struct store_target *target)
+{
+	if (target->new_fd >= 0)
+		close(target->new_fd);
+	target->new_fd = -1;
+}
+
 /* S3 for one target. */
 static void
 place(struct store *store, struct store_file *file, size_t index,
@@ -609,6 +626,7 @@ place(struct store *store, struct store_file *file, size_t index,
 	if (faccessat(target->new_fd, "../cur", F_OK, AT_EACCESS) < 0 &&
 	    make_subdirectories(store, maildir) < 0) {
 		target->verdict = failed(store, "make cur in", maildir->path);
+		close_new(target);
 		return;
 	}
 	target->linked = link_file(file, target->new_fd, name) == 0 ||
@@ -617,10 +635,8 @@ place(struct store *store, struct store_file *file, size_t index,
 		    move_copy(store, maildir, target->new_fd, name) == 0));
 	if (!target->linked)
 		target->verdict = failed(store, "link into", maildir->path);
-	if (index >= STORE_OPEN_MAX || !target->linked) {
-		close(target->new_fd);
-		target->new_fd = -1;
-	}
+	if (index >= STORE_OPEN_MAX || !target->linked)
+		close_new(target);
 }
 
 /* Whether the message still goes to this target: nothing failed there, and
@@ -675,14 +691,6 @@ reopen_new(struct store *store, size_t index)
 		target->new_fd = open_in(store, &store->list.targets[index],
 		    "new", O_RDONLY | O_DIRECTORY, 0);
 	return target->new_fd;
-}
-
-static void
-close_new(struct store_target *target)
-{
-	if (target->new_fd >= 0)
-		close(target->new_fd);
-	target->new_fd = -1;
 }
 
 /* S4: after all links are made, so that a journal can take them in one go. */

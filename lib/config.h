@@ -58,8 +58,7 @@ struct config_call {
 	enum config_action action;
 	const char *address;		/* of CONFIG_EXPLAIN */
 	char file[CONFIG_TEXT_MAX + 1]; /* that was, or would be, read */
-	/* What was wrong, one problem a line; empty if nothing. Only --check
-	 * goes on after the first. */
+	/* What was wrong, one problem a line; empty if nothing. */
 	char problems[8 * CONFIG_PROBLEM_MAX];
 };
 

@@ -120,6 +120,7 @@ is_populated(const struct mailboxes *in)
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	bool found = false;
+	int error;
 
 	if (directory == NULL) {
 		note(in, MAILBOX_PROBLEM, "domains directory: %s",
@@ -128,14 +129,16 @@ is_populated(const struct mailboxes *in)
 			close(fd);
 		return false;
 	}
+	errno = 0;
 	while (!found && (entry = readdir(directory)) != NULL)
 		found = entry->d_name[0] != '.' &&
 		    strcmp(entry->d_name, "lost+found") != 0;
+	error = errno;
 	closedir(directory);
 	if (!found)
-		note(in, MAILBOX_PROBLEM,
-		    "domains directory: empty; is the "
-		    "share mounted?");
+		note(in, MAILBOX_PROBLEM, "domains directory: %s",
+		    error != 0 ? strerror(error)
+			       : "empty; is the share mounted?");
 	return found;
 }
 
@@ -712,5 +715,6 @@ mailbox_expand(const struct mailboxes *mailboxes, const struct address *address,
 	if (fclose(out) == 0)
 		return VERDICT_YES;
 	free(*members);
+	*members = NULL;
 	return VERDICT_LATER;
 }

@@ -73,7 +73,8 @@ enum verdict mailbox_find(const struct mailboxes *mailboxes,
 
 /* What EXPN tells (RFC 5321, 3.5): *members becomes the entries of the alias,
  * or the mailbox itself, printed, each ended by a NUL, *len octets in all. The
- * caller frees it. Verdicts as for mailbox_find(). */
+ * caller frees it. Verdicts as for mailbox_find(): there is nothing to free
+ * but with VERDICT_YES. */
 enum verdict mailbox_expand(const struct mailboxes *mailboxes,
     const struct address *address, char **members, size_t *len);
 

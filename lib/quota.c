@@ -145,8 +145,7 @@ is_trashed(const char *name)
 	return flags != NULL && strchr(flags, 'T') != NULL;
 }
 
-/* Open directory_fd/name to read. An absent one is an empty one: NULL with
- * errno 0. */
+/* Open directory_fd/name to read. NULL with errno. */
 static DIR *
 open_directory(int directory_fd, const char *name)
 {
@@ -154,14 +153,34 @@ open_directory(int directory_fd, const char *name)
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 
-	if (fd >= 0 && directory == NULL)
+	if (fd >= 0 && directory == NULL) {
+		int error = errno;
+
 		close(fd);
-	if (fd < 0 && errno == ENOENT)
-		errno = 0;
+		errno = error;
+	}
 	return directory;
 }
 
-/* Add the messages of a folder's cur or new. 0, or -1 with errno. */
+/* The next entry, or NULL: with errno 0 at the end. */
+static const struct dirent *
+next_entry(DIR *directory)
+{
+	errno = 0;
+	return readdir(directory);
+}
+
+/* Close it. 0, or -1 with the error as errno. */
+static int
+end_directory(DIR *directory, int error)
+{
+	closedir(directory);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+/* Add the messages of a folder's cur or new, where there is one. 0, or -1 with
+ * errno. */
 static int
 count_messages(int folder_fd, const char *name, struct quota *quota)
 {
@@ -169,8 +188,8 @@ count_messages(int folder_fd, const char *name, struct quota *quota)
 	const struct dirent *entry;
 
 	if (directory == NULL)
-		return errno == 0 ? 0 : -1;
-	while ((entry = readdir(directory)) != NULL) {
+		return errno == ENOENT ? 0 : -1;
+	while ((entry = next_entry(directory)) != NULL) {
 		if (entry->d_name[0] == '.' || is_trashed(entry->d_name))
 			continue;
 		/* Names are the user's to choose: a sum may not overflow. */
@@ -180,24 +199,29 @@ count_messages(int folder_fd, const char *name, struct quota *quota)
 			quota->octets = INT64_MAX;
 		quota->messages++;
 	}
-	closedir(directory);
-	return 0;
+	return end_directory(directory, errno);
 }
 
+/* Add the messages of a folder, where it is one. 0, or -1 with errno. */
 static int
 count_folder(int maildir_fd, const char *name, struct quota *quota)
 {
 	int fd = openat(
 	    maildir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int result;
+	int result, error;
 
+	/* Its owner may have removed it just now. */
 	if (fd < 0)
-		return errno == ENOTDIR || errno == ELOOP ? 0 : -1;
+		return errno == ENOTDIR || errno == ELOOP || errno == ENOENT
+		    ? 0
+		    : -1;
 	result = count_messages(fd, "cur", quota) < 0 ||
 		count_messages(fd, "new", quota) < 0
 	    ? -1
 	    : 0;
+	error = errno;
 	close(fd);
+	errno = error;
 	return result;
 }
 
@@ -212,18 +236,18 @@ count_all(int maildir_fd, struct quota *quota)
 	if (directory == NULL)
 		return -1;
 	quota->octets = quota->messages = 0;
-	while (result == 0 && (entry = readdir(directory)) != NULL) {
+	while (result == 0 && (entry = next_entry(directory)) != NULL) {
 		if (entry->d_name[0] != '.' ||
 		    strcmp(entry->d_name, "..") == 0 ||
 		    strcmp(entry->d_name, ".Trash") == 0)
 			continue;
 		result = count_folder(maildir_fd, entry->d_name, quota);
 	}
-	closedir(directory);
-	return result;
+	return end_directory(directory, errno);
 }
 
-/* Write maildirsize anew: the quota and one line with the whole count. */
+/* Write maildirsize anew: the quota and one line with the whole count. 0, or
+ * -1. */
 static int
 write_anew(int maildir_fd, const struct quota *quota, mode_t mode)
 {
@@ -249,13 +273,15 @@ write_anew(int maildir_fd, const struct quota *quota, mode_t mode)
 	ok = write(fd, text, len) == (ssize_t)len;
 	ok = close(fd) == 0 && ok &&
 	    renameat(maildir_fd, name, maildir_fd, file_name) == 0;
+	/* What stays in tmp/ is removed by readers. */
 	if (!ok)
-		(void)unlinkat(maildir_fd, name, 0); /* the rename failed */
+		(void)unlinkat(maildir_fd, name, 0);
 	return ok ? 0 : -1;
 }
 
 /* Open maildirsize. The mailbox may belong to a user of another id: a link of
- * his must not lead us to a file that is not his, nor a FIFO make us wait. */
+ * his must not lead us to a file that is not his, nor a FIFO make us wait.
+ * Returns a descriptor, or -1 with errno. */
 static int
 open_file(int maildir_fd, int flags, struct stat *st)
 {
@@ -271,18 +297,20 @@ open_file(int maildir_fd, int flags, struct stat *st)
 }
 
 /* Read maildirsize into *out; *st tells of the file, *counted whether its
- * counts may be relied on. */
+ * counts may be relied on. 0, or -1 with errno. */
 static int
 read_file(int maildir_fd, struct quota *out, bool *counted, struct stat *st)
 {
 	char text[QUOTA_FILE_MAX];
-	int fd = open_file(maildir_fd, O_RDONLY, st);
+	int fd = open_file(maildir_fd, O_RDONLY, st), error;
 	ssize_t got;
 
 	if (fd < 0)
 		return -1;
 	got = read(fd, text, sizeof(text));
+	error = errno;
 	close(fd);
+	errno = error;
 	if (got < 0)
 		return -1;
 	*counted = quota_parse(text, (size_t)got, out) && got < QUOTA_FILE_MAX;
@@ -346,6 +374,7 @@ quota_add(int maildir_fd, uint64_t octets)
 		last = '\n';
 	len = snprintf(text, sizeof(text), "%s%" PRIu64 " 1\n",
 	    last == '\n' ? "" : "\n", octets);
+	errno = ENOSPC; /* what it means if only a part is written */
 	result = write(fd, text, (size_t)len) == len ? 0 : -1;
 	return close(fd) < 0 ? -1 : result;
 }

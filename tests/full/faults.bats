@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# packages: strace python3 util-linux fuse3 libfuse3-dev pkg-config gcc
+# packages: strace python3 util-linux fuse3 libfuse3-dev pkg-config gcc libidn2-0
 # What fails in a delivery: each system call in turn, full and read-only disks,
 # mailboxes that go away. All or none, the right code, and the session goes on.
 
@@ -372,4 +372,135 @@ begin() {
 		sed '/^\.$/,$d')
 	[ -z "$(delivered)$(leftovers)" ]
 	[[ $stderr = *"session "*"messages=0"*"end=hangup"* ]]
+}
+
+# failing RULE... -- ARGS...: smtpd with system calls that fail, as strace -e
+# has it.
+failing() {
+	local rules=()
+	while [ "$1" != -- ]; do
+		rules+=(-e "inject=$1")
+		shift
+	done
+	strace -f -o /dev/null "${rules[@]}" "$SMTPD" --user="$(id -un)" \
+		--hostname=mx.example.org --domains="$DOMAINS" "${@:2}"
+}
+
+@test "by LMTP no disk quota, and no copy for the others either: nothing" {
+	root_only
+	need strace
+	local recipients=({alice,bob,postmaster}@example.org) preads
+	maildirs alice bob postmaster
+	chgrp -R mail "$DOMAINS/example.org/alice"
+	chmod -R 2770 "$DOMAINS/example.org/alice"
+	# The loader reads libraries in this way, too.
+	strace -f -e trace=pread64 -o "$BATS_TEST_TMPDIR/trace" "$SMTPD" \
+		--user=root --domains="$DOMAINS" </dev/null >/dev/null
+	preads=$(grep -c pread64 "$BATS_TEST_TMPDIR/trace") || true
+	export BODY # of session
+	BODY=$(seq 50000)
+	run --separate-stderr failing writev:error=EDQUOT:when=2 \
+		copy_file_range:error=EXDEV \
+		"pread64:error=EIO:when=$((preads + 1))+" -- --lmtp=yes \
+		< <(session "${recipients[@]}" | sed s/EHLO/LHLO/)
+	[ "$(tail -4 <<<"$output" | cut -c1-9)" = "452 4.2.2
+452 4.2.2
+452 4.2.2
+221 2.0.0" ]
+	[ -z "$(delivered)$(leftovers)" ]
+	# With one of them intact the others have it whole.
+	run --separate-stderr failing writev:error=EDQUOT:when=2 \
+		copy_file_range:error=EXDEV -- --lmtp=yes \
+		< <(session "${recipients[@]}" | sed s/EHLO/LHLO/)
+	[ "$(tail -4 <<<"$output" | cut -c1-9)" = "452 4.2.2
+250 2.0.0
+250 2.0.0
+221 2.0.0" ]
+	cmp <(sed 1,/^$/d "$(messages example.org/bob)") <(seq 50000)
+}
+
+@test "cur cannot be made, in more Maildirs than descriptors: 451 4.3.5" {
+	need strace
+	local names
+	mapfile -t names < <(seq -f 'n%.0f' 50)
+	maildirs alice "${names[@]}"
+	rmdir "$DOMAINS"/example.org/n*/cur
+	run --separate-stderr failing mkdirat:error=EACCES -- \
+		< <(session {alice,n1}@example.org)
+	[[ $output = *"451 4.3.5 "* ]]
+	[[ $stderr = *"make cur in example.org/n1: Permission denied"* ]]
+	[ -z "$(delivered)$(leftovers)" ]
+	ulimit -n 50
+	run --separate-stderr failing mkdirat:error=EACCES -- --lmtp=yes \
+		< <(session alice@example.org "${names[@]/%/@example.org}" |
+			sed s/EHLO/LHLO/)
+	[ "$(grep -c '^451 4.3.5 ' <<<"$output")" -eq 50 ]
+	[ "$(messages example.org/alice | wc -l)" -eq 1 ]
+	[ "$(delivered | wc -l)" -eq 1 ]
+	[ -z "$(leftovers)" ]
+}
+
+@test "what cannot be taken back is told to the operator" {
+	need strace
+	maildirs alice bob
+	run --separate-stderr failing linkat:error=EIO:when=2 \
+		unlinkat:error=EROFS -- < <(session {alice,bob}@example.org)
+	[[ $output = *"451 4.3.0 "* ]]
+	[[ $stderr = *"take back from example.org/alice: Read-only"* ]]
+	[ -z "$(messages example.org/bob)" ]
+}
+
+@test "without libidn2 a name in UTF-8 is no reason to refuse for good" {
+	root_only
+	need unshare
+	local library
+	library=$(ldconfig -p | awk '$1 == "libidn2.so.0" { print $NF; exit }')
+	[ -n "$library" ] || cannot "needs libidn2"
+	# shellcheck disable=SC2016 # the inner shell's
+	run --separate-stderr unshare -m bash -c '
+		mount --bind /dev/null "$1" && shift && exec "$@"' - \
+		"$library" "$SMTPD" --user=root --domains="$DOMAINS" < <(
+		printf '%s\n' 'EHLO x' 'MAIL FROM:<> SMTPUTF8' \
+			'RCPT TO:<alice@bücher.example>' \
+			'RCPT TO:<alice@example.org>')
+	[[ $output = *$'\n'"451 4.3.5 "*$'\n'"250 2.1.5 "* ]]
+	[[ $stderr = *"needs libidn2, which is not installed"* ]]
+}
+
+@test "without libsystemd records go to syslog" {
+	root_only
+	need unshare python3
+	local library
+	library=$(ldconfig -p |
+		awk '$1 == "libsystemd.so.0" { print $NF; exit }')
+	# shellcheck disable=SC2016 # the inner shell's
+	run -0 unshare -m bash -c '
+		[ -z "$1" ] || mount --bind /dev/null "$1"
+		mount -t tmpfs none /dev && shift && exec "$@"' - "$library" \
+		python3 -c '
+import socket, subprocess, sys
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.bind("/dev/log")
+subprocess.run(sys.argv[1:], input=b"QUIT\n", stdout=subprocess.DEVNULL,
+               check=True)
+print(log.recv(4096))' "$SMTPD" --user=root --domains="$DOMAINS" \
+		--log=journal
+	# Facility mail, severity info.
+	[[ $output = *"<22>"*"smtpd["*"]: session "*"end=quit"* ]]
+}
+
+@test "a machine whose name is no host name greets as localhost" {
+	root_only
+	need unshare
+	# shellcheck disable=SC2016 # the inner shell's
+	run unshare --uts bash -c 'echo not_a_name >/proc/sys/kernel/hostname && exec "$@"' - \
+		"$SMTPD" --user=root --domains="$DOMAINS" </dev/null
+	[[ $output = "220 localhost ESMTP smtpd"* ]]
+}
+
+@test "no chance to be had: ids are unique still" {
+	need strace
+	run --separate-stderr failing getrandom:error=EAGAIN -- \
+		< <(session alice@example.org)
+	[[ $output = *"stored, id="*-0000* ]]
 }

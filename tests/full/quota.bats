@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# packages: util-linux
+# packages: util-linux strace
 # Maildir++ quotas: maildirsize at RCPT, after the dot, and at a delivery.
 
 # shellcheck disable=SC2154 # stderr is set by run
@@ -10,6 +10,18 @@ setup() {
 	tree
 	maildirs alice bob
 	ALICE=$DOMAINS/example.org/alice
+	FAILING=()
+}
+
+# failing CALL:error=ERROR[:when=N] [FILE]: from now on smtpd runs with that
+# call failing (where a descriptor is of that file, or the path is just this).
+failing() {
+	FAILING=(strace -f -o /dev/null -e "inject=$1" ${2:+-P "$2"})
+}
+
+smtpd() {
+	"${FAILING[@]}" "$SMTPD" --user="$(id -un)" \
+		--hostname=mx.example.org --domains="$DOMAINS" "$@"
 }
 
 # maildirsize TEXT...: alice's, a line each.
@@ -353,4 +365,111 @@ $size 1" ]
 	[[ $DELIVER = "250 2.0.0 "* ]]
 	[ "$(delivered | wc -l)" -eq 1 ]
 	[ "$(messages example.org/bob | wc -l)" -eq 1 ]
+}
+
+@test "what is named like a folder and is none is not counted" {
+	put cur 1.a.x,S=100:2,S 1
+	echo text >"$ALICE/.note"
+	mkdir -p "$BATS_TEST_TMPDIR/other/cur"
+	echo text >"$BATS_TEST_TMPDIR/other/cur/2.b.x,S=500"
+	ln -s "$BATS_TEST_TMPDIR/other" "$ALICE/.link"
+	maildirsize 1000S '2000 9'
+	older
+	rcpt 900
+	[[ $RCPT = "250 "* ]]
+	[ "$(cat "$ALICE/maildirsize")" = "1000S
+100 1" ]
+}
+
+@test "a count that fails half-way is no count: 451, nothing is written" {
+	need strace
+	local nth
+	put cur 1.a.x,S=100:2,S 1
+	put .lists/new 2.b.x,S=200 1
+	for nth in {1..20}; do
+		maildirsize 1000S '2000 9'
+		older
+		failing getdents64:error=EIO:when="$nth"
+		rcpt 700
+		[[ $RCPT != 250* ]] || break
+		[[ $RCPT = "451 4.3.0 "* ]]
+		[[ $stderr = *"maildirsize of example.org/alice: Input/output"* ]]
+		[ "$(cat "$ALICE/maildirsize")" = "1000S
+2000 9" ]
+	done
+	# Of the mailbox, cur and new of two folders, some of them in two calls.
+	[ "$nth" -gt 5 ]
+	[ "$(cat "$ALICE/maildirsize")" = "1000S
+300 2" ]
+}
+
+@test "a folder that cannot be opened: 451; one that went away: 250" {
+	need strace
+	put cur 1.a.x,S=100:2,S 1
+	put .lists/new 2.b.x,S=200 1
+	maildirsize 1000S '2000 9'
+	older
+	failing openat:error=EMFILE .lists
+	rcpt 700
+	[[ $RCPT = "451 4.3.0 "* ]]
+	failing openat:error=ENOENT .lists
+	rcpt 900
+	[[ $RCPT = "250 "* ]]
+	# In another one, what is in it.
+	maildirsize 1000S '2000 9'
+	older
+	failing openat:error=EMFILE "$ALICE/.lists"
+	rcpt 700
+	[[ $RCPT = "451 4.3.0 "* ]]
+}
+
+@test "a count that cannot be written down counts" {
+	need strace
+	local what
+	put cur 1.a.x,S=100:2,S 1
+	# shellcheck disable=SC2016 # $@ is the inner shell's
+	for what in rename write open; do
+		maildirsize 1000S '2000 9'
+		older
+		case $what in
+		rename) failing renameat:error=EIO ;;
+		write) FAILING=(bash -c 'ulimit -f 0 && exec "$@"' -) ;;
+		open) FAILING=() && rmdir "$ALICE/tmp" ;;
+		esac
+		rcpt 900
+		[[ $RCPT = "250 "* ]]
+		[ -z "$(leftovers)" ]
+		[ "$(tail -1 "$ALICE/maildirsize")" = '2000 9' ]
+	done
+}
+
+@test "a maildirsize that cannot be read: 451 4.3.0" {
+	need strace
+	maildirsize 1000S
+	failing read:error=EIO "$ALICE/maildirsize"
+	rcpt 1
+	[[ $RCPT = "451 4.3.0 "* ]]
+	[[ $stderr = *"maildirsize of example.org/alice: Input/output"* ]]
+}
+
+@test "mail that cannot be counted stays, and the operator is told" {
+	need strace
+	local call
+	for call in write openat; do
+		maildirsize 100000S '1 1'
+		case $call in
+		write) failing write:error=ENOSPC "$ALICE/maildirsize" ;;
+		# The third time: after RCPT and after the dot.
+		openat) failing openat:error=ENOSPC:when=3 maildirsize ;;
+		esac
+		deliver alice
+		[[ $DELIVER = "250 2.0.0 "* ]]
+		[[ $stderr = *"maildirsize of example.org/alice: No space"* ]]
+		[ "$(wc -l <"$ALICE/maildirsize")" -eq 2 ]
+	done
+	# Whether it lacks a line end cannot be seen: it has one.
+	failing pread64:error=EIO "$ALICE/maildirsize"
+	deliver alice
+	[[ $DELIVER = "250 2.0.0 "* ]]
+	[ "$(wc -l <"$ALICE/maildirsize")" -eq 3 ]
 }

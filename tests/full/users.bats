@@ -212,3 +212,28 @@ mutt_as() {
 	[[ $output == *"250 2.0.0 stored"* ]]
 	[ "$(stat -c %U "$(the_message example.org/plain)")" = "$ALICE" ]
 }
+
+@test "--check says where the server's user cannot write" {
+	install -d -m 755 "$DOMAINS"/example.org/{roots,closed}
+	install -d -m 755 "$DOMAINS"/example.org/roots/new
+	chmod 700 "$DOMAINS/example.org/closed"
+	run -78 "$SMTPD" --user="$SERVER" --domains="$DOMAINS" --check
+	local uid
+	uid=$(id -u "$SERVER")
+	[ "$(grep -c . <<<"$output")" -eq 6 ]
+	for name in cur new tmp; do
+		grep -qxF "example.org/roots/$name: uid $uid cannot write:\
+ Permission denied" <<<"$output"
+	done
+	grep -qxF 'example.org/closed: Permission denied' <<<"$output"
+}
+
+@test "a user that root may not become: 421, exit 78" {
+	need unshare
+	unshare -Ur true || cannot "needs user namespaces"
+	run -78 --separate-stderr unshare -Ur "$SMTPD" --user="$SERVER" \
+		--domains="$DOMAINS" <<<QUIT
+	[[ $output == "421 4.3.5 "* && $output != *$'\n'* ]]
+	# shellcheck disable=SC2154 # bats sets it
+	[[ $stderr == problem*"cannot become user \\\"$SERVER\\\": "* ]]
+}

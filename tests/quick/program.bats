@@ -411,6 +411,106 @@ shows() {
 	run -1 grep -l '^message ' "$(messages example.org/alice)"
 }
 
+@test "a client that is not there to read leaves nothing" {
+	printf 'EHLO x\nMAIL FROM:<>\nRCPT TO:<alice@example.org>\nDATA\n.\n' |
+		smtpd 2>"$LOG" >/dev/full
+	grep -q '^session .* messages=0 .* end=hangup ' "$LOG"
+	[ -z "$(find "$DOMAINS" -type f)" ]
+	run -78 sh -c '"$@" >/dev/full' sh "$SMTPD" --recipients=0 </dev/null
+}
+
+@test "a socket that does not block: waits, replies, and lingers" {
+	need python3
+	python3 - "$SMTPD" --user="$(id -un)" --domains="$DOMAINS" <<-'END'
+		import socket, subprocess, sys, threading
+
+		client, server = socket.socketpair()
+		server.setblocking(False)
+		process = subprocess.Popen(sys.argv[1:] + ['--errors=1000000'],
+		    stdin=server, stdout=server, stderr=subprocess.DEVNULL)
+		server.close()
+
+		def waits():
+		    while process.poll() is None:
+		        with open('/proc/%d/stat' % process.pid) as file:
+		            if file.read().rsplit(')', 1)[1].split()[0] == 'S':
+		                return True
+		    return False
+
+		replies = client.makefile('rb')
+		assert replies.readline().startswith(b'220 ') and waits()
+		# More replies than the socket holds: it waits for the reader.
+		thread = threading.Thread(target=client.sendall,
+		    args=(b'x\r\n' * 20000,))
+		thread.start()
+		assert waits()
+		for _ in range(20000):
+		    assert replies.readline().startswith(b'500 ')
+		thread.join()
+		client.sendall(b'GET /\r\n')
+		assert replies.read().startswith(b'500 ') and waits()
+		client.sendall(b'Host: still there\r\n')
+		replies.close()
+		client.close()
+		assert process.wait() == 0
+	END
+}
+
+@test "a descriptor of systemd wins over standard input that is no socket" {
+	need python3
+	python3 - "$SMTPD" --user="$(id -un)" --domains="$DOMAINS" <<-'END'
+		import os, socket, subprocess, sys
+
+		def session(variables):
+		    client, server = socket.socketpair()
+		    third = os.fdopen(os.dup(server.fileno()))
+		    process = subprocess.Popen(
+		        ['sh', '-c', 'exec 3<&%d; ' % third.fileno() + variables +
+		            ' exec "$@"', 'sh'] + sys.argv[1:],
+		        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+		        stderr=subprocess.DEVNULL, pass_fds=[third.fileno()])
+		    server.close()
+		    third.close()
+		    client.shutdown(socket.SHUT_WR)
+		    output = process.communicate()[0]
+		    assert process.returncode == 0
+		    return client.recv(4096), output
+
+		given, output = session('LISTEN_FDS=1 LISTEN_PID=$$')
+		assert given.startswith(b'220 ') and output == b'', (given, output)
+		# Not ours.
+		given, output = session('LISTEN_FDS=1 LISTEN_PID=1')
+		assert output.startswith(b'220 ') and given == b'', (given, output)
+	END
+}
+
+@test "records go where systemd reads standard error, or to the journal" {
+	: >"$LOG"
+	stream=$(stat -c %d:%i "$LOG")
+	JOURNAL_STREAM=$stream smtpd <<<QUIT 2>>"$LOG"
+	[ ! -s "$LOG" ]
+	JOURNAL_STREAM=${stream}0 smtpd <<<QUIT 2>>"$LOG"
+	grep -q '^session ' "$LOG"
+}
+
+@test "a name in brackets is escaped in file names" {
+	printf 'HELO x\nMAIL FROM:<>\nRCPT TO:<alice@example.org>\nDATA\n.\n' |
+		smtpd --hostname='[IPv6:2001:db8::1]'
+	name=$(messages example.org/alice)
+	[[ ${name##*/} =~ ^[0-9]+\.[^.]+\.\[IPv6'\0722001\072db8\072\0721]',S=[0-9]+$ ]]
+}
+
+@test "an address literal of this machine is ours, IPv4 and IPv6" {
+	mkdir -p "$DOMAINS/mx.example.org/carol"
+	run -0 smtpd --explain='carol@[127.0.0.1]'
+	run -67 smtpd --explain='carol@[192.0.2.1]'
+	run -67 smtpd --explain='carol@[IPv6:2001:db8::1]'
+	if grep -q '^0\{31\}1 ' /proc/net/if_inet6; then
+		run -0 smtpd --explain='carol@[IPv6:::1]'
+	fi
+	run -67 smtpd --explain="carol@[tag:$(printf '%0100d' 0)]"
+}
+
 @test "a listening socket is refused, and the client is not the operator" {
 	need python3
 	run -78 --separate-stderr python3 -c '

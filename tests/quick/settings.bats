@@ -171,6 +171,8 @@ END
 	has 'command line: recipients: "0" is not allowed; it takes 1 to 999999'
 	run -78 smtpd --check stray
 	grep -q '^command line: "stray" is not an option' <<<"$output"
+	run -78 smtpd -c "$DOMAINS" --check
+	has "$DOMAINS: Is a directory"
 }
 
 @test "the directories of systemd: configuration and state" {
@@ -201,6 +203,26 @@ END
 	[ "$output" = '1 domains, 3 mailboxes, 0 aliases, 0 problems' ]
 }
 
+@test "what cannot be printed is no success" {
+	run -74 sh -c '"$@" >/dev/full' sh "$SMTPD" --help
+	run -74 sh -c '"$@" >/dev/full' sh "$SMTPD" --user="$(id -un)" \
+		--domains="$DOMAINS" --check
+}
+
+@test "--check looks aliases up where they stand, in domains/@ as well" {
+	mkdir -p "$DOMAINS/mx.example.org/carol" "$DOMAINS/@/any" \
+		"$DOMAINS/lost+found/x" "$DOMAINS/.hidden"
+	echo any >"$DOMAINS/@/info"
+	echo carol >"$DOMAINS/mx.example.org/info"
+	echo alice >"$DOMAINS/example.org/@"
+	: >"$DOMAINS/README"
+	run -0 smtpd --check
+	[ "$output" = '3 domains, 5 mailboxes, 3 aliases, 0 problems' ]
+	echo carol >"$DOMAINS/@/info"
+	run -78 smtpd --check
+	has '@/info:1: carol does not exist'
+}
+
 @test "--check says everything that is wrong with the tree" {
 	mkdir -p "$DOMAINS/Example.COM" "$DOMAINS/not_a_domain" \
 		"$DOMAINS/bare.example/alice" "$DOMAINS/example.org/Carol" \
@@ -213,6 +235,7 @@ END
 	echo alice >"$DOMAINS/example.org/good"
 	: >"$DOMAINS/example.org/bob/maildirsize"
 	echo x >"$DOMAINS/example.org/postmaster/maildirsize"
+	ln -s /etc/hostname "$DOMAINS/example.org/open/maildirsize"
 	mkfifo "$DOMAINS/example.org/fifo"
 	ln -s /etc "$DOMAINS/example.org/out"
 	ln -s none "$DOMAINS/dangling.example"
@@ -227,6 +250,7 @@ END
 	grep -q '^example.org/remote:1: x@example.com is not local' <<<"$output"
 	has 'example.org/fifo: neither a directory nor a file'
 	has 'example.org/postmaster/maildirsize: not a Maildir++ quota'
+	has 'example.org/open/maildirsize: Too many levels of symbolic links'
 	grep -q '^example.org/out: ' <<<"$output"
 	has 'dangling.example: No such file or directory'
 	[[ ${lines[-1]} = *', 5 aliases, '*' problems' ]]
@@ -270,4 +294,36 @@ END
 	DOMAINS=$BATS_TEST_TMPDIR/none run -75 smtpd --explain=a@example.org
 	has 'a@example.org: cannot be said now (451 4.3.0)'
 	[ ! -e "$BATS_TEST_TMPDIR/none" ]
+}
+
+@test "a file in place of the domains directory: each says so" {
+	: >"$FILE"
+	DOMAINS=$FILE run -75 smtpd --explain=alice@example.org
+	has "$FILE: Not a directory"
+	DOMAINS=$FILE run -78 smtpd --check
+	has "domains = $FILE: Not a directory"
+	DOMAINS=$FILE run -71 --separate-stderr smtpd <<<QUIT
+	[ "$output" = $'421 4.3.5 service not available: a local configuration error\r' ]
+	# shellcheck disable=SC2154 # run sets it
+	[ "$stderr" = "problem problem=\"domains = $FILE: Not a directory\"" ]
+}
+
+@test "no postmaster anywhere: 451 4.3.5, and the operator is told" {
+	rmdir "$DOMAINS/example.org/postmaster"
+	run -75 smtpd --explain=postmaster@example.org
+	has 'problem: no domain has a postmaster: make a mailbox or an alias of that name'
+	has 'postmaster@example.org: to be mended (451 4.3.5)'
+	run -0 smtpd --check
+	grep -q '^warning: no domain has a postmaster' <<<"$output"
+}
+
+@test "an alias of over 1 MiB is not read in part" {
+	{
+		echo bob
+		printf '#%01048572d' 0
+	} >"$DOMAINS/example.org/info"
+	run -75 smtpd --explain=info@example.org
+	has 'problem: example.org/info: longer than 1 MiB'
+	truncate -s 1048576 "$DOMAINS/example.org/info"
+	run -0 smtpd --explain=info@example.org
 }
