@@ -1391,3 +1391,10 @@ protocol_in_body(const struct protocol *p)
 {
 	return p->phase == PHASE_BODY;
 }
+
+bool
+protocol_at_rest(const struct protocol *p)
+{
+	return p->phase == PHASE_COMMAND && p->noted && !p->reset &&
+	    !p->closing;
+}

@@ -290,8 +290,16 @@ run_session(
 	guard->started = guard->progress = seconds();
 	(void)is_due(guard, &session->protocol, &why); /* sets the alarm */
 	for (;;) {
-		enum protocol_want want = protocol_step(&session->protocol);
+		enum protocol_want want;
 
+		/* Not only where the input has run dry: it never may, with a
+		 * client that pipelines one message after the other. */
+		if (stopping && protocol_at_rest(&session->protocol)) {
+			send_replies(guard, &session->protocol);
+			session->end = end_name(PROTOCOL_END_SHUTDOWN);
+			protocol_end(&session->protocol, PROTOCOL_END_SHUTDOWN);
+		}
+		want = protocol_step(&session->protocol);
 		switch (want) {
 		case PROTOCOL_WANT_INPUT:
 			show(title, session);

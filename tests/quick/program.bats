@@ -345,6 +345,19 @@ shows() {
 	grep -q '^session .* messages=1 .* end=shutdown ' "$LOG"
 }
 
+@test "SIGTERM in a message: what is pipelined behind it is not begun" {
+	start
+	begin
+	say 'first'
+	shows 'smtpd: unknown DATA 6 octets'
+	kill -TERM "$PID"
+	say '.\nMAIL FROM:<>\nRCPT TO:<alice@example.org>\nBDAT 6 LAST\nsecond'
+	hear '250 2.0.0 stored, id=*'
+	hear '421 4.3.2 *'
+	ends
+	[ "$(messages example.org/alice | wc -l)" -eq 1 ]
+}
+
 @test "SIGTERM between chunks of a message: 421, and nothing is stored" {
 	start
 	say 'EHLO x\nMAIL FROM:<>\nRCPT TO:<alice@example.org>\nBDAT 5\ntext'
