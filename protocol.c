@@ -662,10 +662,16 @@ on_size(struct protocol *p, const struct address_parameter *parameter)
 {
 	uint64_t max = p->settings->size_max;
 
-	if (parameter->value == NULL || parameter->value_len > 20 ||
-	    !address_parse_number(
-		parameter->value, parameter->value_len, &p->size))
+	if (parameter->value == NULL || parameter->value_len > 20)
 		return PARAMETER_VALUE;
+	for (size_t i = 0; i < parameter->value_len; i++)
+		if (parameter->value[i] < '0' || parameter->value[i] > '9')
+			return PARAMETER_VALUE;
+	/* Twenty digits may be more than 64 bits hold (RFC 1870, 3): then it
+	 * is too large, not wrong. */
+	if (!address_parse_number(
+		parameter->value, parameter->value_len, &p->size))
+		p->size = UINT64_MAX;
 	return max > 0 && p->size > max ? TOO_BIG : NULL;
 }
 

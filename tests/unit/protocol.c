@@ -143,11 +143,11 @@ static const struct row {
 	    "MAIL FROM:<a@b> SIZE=99999999999999999999\r\n"
 	    "MAIL FROM:<a@b> SIZE=000000000000000000001\r\n", R_EHLO
 	    "552 5.3.4 |501 5.5.4 bad value|501 5.5.4 bad value|"
-	    "501 5.5.4 bad parameter|501 5.5.4 bad value|501 5.5.4 bad value|",
+	    "501 5.5.4 bad parameter|552 5.3.4 |501 5.5.4 bad value|",
 	    "ZNNNNNN", "" },
-	{ UNLIMITED, EHLO "MAIL FROM:<a@b> SIZE=18446744073709551616\r\n"
+	{ UNLIMITED, EHLO "MAIL FROM:<a@b> SIZE=18446744073709551616\r\nRSET\r\n"
 	    "MAIL FROM:<a@b> SIZE=18446744073709551615\r\n", R_EHLO
-	    "501 5.5.4 |250 |", "ZNS", "" },
+	    "250 |250 |250 |", "ZSZS", "" },
 	{ 0, EHLO "MAIL FROM:<a@b> BODY=7BIT\r\nRSET\r\n"
 	    "MAIL FROM:<a@b> BODY=9BIT\r\nMAIL FROM:<a@b> BODY\r\n"
 	    "MAIL FROM:<a@b> SMTPUTF8=1\r\n", R_EHLO
