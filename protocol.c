@@ -1087,8 +1087,10 @@ dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 	forget_command(p);
 	p->command = find_verb(p, line, verb_len);
 	if (p->command == NULL && p->state != REFUSED)
-		return respond(
-		    p, size > PROTOCOL_COMMAND_MAX ? LINE_LONG : UNKNOWN);
+		return respond(p,
+		    size > PROTOCOL_COMMAND_MAX	 ? LINE_LONG
+			: has_control(line, len) ? CONTROL
+						 : UNKNOWN);
 	if (p->command == NULL || !(p->command->states & (unsigned)p->state))
 		return respond(p, sequence_error(p));
 	p->verb = p->command->name;

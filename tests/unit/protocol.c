@@ -104,7 +104,7 @@ static const struct row {
 	{ 0, "\x16\x03\x01\x02", "220 |500 5.5.2 this is |", "NZX", "" },
 	{ 0, "\x80" "abc", "220 |500 5.5.2 this is |", "NZX", "" },
 	{ 0, "NOOP a\001\r\nNOOP \177\r\nNO\rOP\r\nNOOP a\rb\r\nNOOP \x80\r\n",
-	    "220 |501 5.5.2 control|501 |500 |501 |250 |", "NNNN", "" },
+	    "220 |501 5.5.2 control|501 |501 |501 |250 |", "NNNN", "" },
 	{ 0, "NOOP\nNOOP\r\n", "220 |500 5.5.2 bare LF|", "NZX", "" },
 	{ 0, BEGIN "DATA\nx\r\n.\r\n", R_BEGIN "500 5.5.2 bare LF|",
 	    "ZSRNZX", "" },
