@@ -67,6 +67,7 @@ catch_signals(void)
 {
 	/* No SA_RESTART: signals are here to interrupt waits. */
 	struct sigaction on = { .sa_handler = on_alarm };
+	sigset_t none;
 
 	/* These cannot fail: the signals exist. */
 	(void)sigaction(SIGALRM, &on, NULL);
@@ -76,6 +77,9 @@ catch_signals(void)
 	(void)sigaction(SIGPIPE, &on, NULL);
 	/* A file size limit is an error of write(2), for the client to hear. */
 	(void)sigaction(SIGXFSZ, &on, NULL);
+	/* Whoever started us may have blocked them, and no wait would end. */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static time_t

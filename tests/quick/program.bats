@@ -331,6 +331,19 @@ shows() {
 	grep -q '^session .* end=shutdown ' "$LOG"
 }
 
+@test "SIGTERM that was blocked by whoever started us" {
+	local blocked=$BATS_TEST_TMPDIR/blocked
+
+	printf '#!/bin/sh\nexec env --block-signal=TERM,ALRM "%s" "$@"\n' \
+		"$SMTPD" >"$blocked"
+	chmod +x "$blocked"
+	SMTPD=$blocked start
+	hear '220 *'
+	kill -TERM "$PID"
+	hear '421 4.3.2 *'
+	ends
+}
+
 @test "SIGTERM in a message: it is finished first" {
 	start
 	begin
