@@ -520,8 +520,11 @@ main(int argc, char *argv[])
 	if (obstacle != NULL)
 		return give_up(&log, &guard, &peer, obstacle, EX_CONFIG);
 	if (session_init(&session, &config, &log, &peer,
-		spoke_early(&config, &peer, guard.in_fd)) < 0)
-		return give_up(&log, &guard, &peer, strerror(errno), EX_OSERR);
+		spoke_early(&config, &peer, guard.in_fd)) < 0) {
+		(void)snprintf(call.problems, sizeof(call.problems),
+		    "domains = %s: %s", config.domains, strerror(errno));
+		return give_up(&log, &guard, &peer, call.problems, EX_OSERR);
+	}
 	title_init(&title, argv);
 	run_session(&session, &guard, &title);
 	session_finish(&session);

@@ -194,6 +194,13 @@ END
 	[[ $stderr = *"$FILE:1: lmtp: "* && $stderr = *"$FILE:2: "* ]]
 }
 
+@test "a domains directory that cannot be opened: 421, 71, a record that names it" {
+	: >"$FILE"
+	DOMAINS=$FILE run -71 --separate-stderr smtpd <<<QUIT
+	[ "$output" = $'421 4.3.5 service not available: a local configuration error\r' ]
+	[ "$stderr" = "problem problem=\"domains = $FILE: Not a directory\"" ]
+}
+
 @test "--version, and --check of a good tree" {
 	run -0 smtpd --version
 	[[ $output = 'smtpd '[0-9]* ]]
