@@ -290,9 +290,9 @@ is_domain(struct check *check, int root_fd, const char *name)
 }
 
 int
-check_domains(const struct config *config)
+check_domains(const struct config *config, unsigned problems)
 {
-	struct check check = { 0 };
+	struct check check = { .problems = problems };
 	struct dirent **names = NULL;
 	int fd, count;
 

@@ -446,7 +446,7 @@ static int
 report(const struct config *config, const struct config_call *call, bool loaded)
 {
 	const char *obstacle;
-	int status = EX_OK;
+	unsigned problems = 0;
 
 	switch (call->action) {
 	case CONFIG_HELP:
@@ -458,19 +458,19 @@ report(const struct config *config, const struct config_call *call, bool loaded)
 	default:
 		break;
 	}
-	if (!loaded) {
+	if (!loaded)
 		(void)fputs(call->problems, stdout);
-		status = EX_CONFIG;
-	}
+	for (const char *at = call->problems; *at != '\0'; at++)
+		problems += *at == '\n';
 	obstacle = drop_privileges(config);
 	if (obstacle != NULL) {
 		(void)puts(obstacle);
-		status = EX_CONFIG;
+		problems++;
 	}
 	if (call->action == CONFIG_EXPLAIN)
-		return status != EX_OK ? status
-				       : check_explain(config, call->address);
-	return check_domains(config) == EX_OK ? status : EX_CONFIG;
+		return problems > 0 ? EX_CONFIG
+				    : check_explain(config, call->address);
+	return check_domains(config, problems);
 }
 
 int

@@ -208,6 +208,12 @@ END
 	[ "$output" = '1 domains, 3 mailboxes, 0 aliases, 0 problems' ]
 }
 
+@test "--check counts what is wrong with the settings, too" {
+	printf 'lmtp = maybe\nfuture = 1\n' >"$FILE"
+	run -78 smtpd --check -c "$FILE" --errors=x
+	[ "${lines[-1]}" = '1 domains, 3 mailboxes, 0 aliases, 3 problems' ]
+}
+
 @test "--check says everything that is wrong with the tree" {
 	mkdir -p "$DOMAINS/Example.COM" "$DOMAINS/not_a_domain" \
 		"$DOMAINS/bare.example/alice" "$DOMAINS/example.org/Carol" \
