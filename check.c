@@ -286,9 +286,12 @@ is_domain(struct check *check, int root_fd, const char *name)
 }
 
 int
-check_domains(const struct config *config)
+check_domains(const struct config *config, unsigned problems)
 {
-	struct check check = { .mailboxes.root_fd = -1 };
+	struct check check = {
+		.mailboxes.root_fd = -1,
+		.problems = problems,
+	};
 	struct dirent **names = NULL;
 	int fd, count;
 

@@ -9,8 +9,9 @@
 
 /* Say everything that is wrong with the domains directory: names nobody can
  * reach, aliases, permissions of the user we run as, a missing postmaster.
- * Returns the exit status: 0 if nothing is wrong, else EX_CONFIG. */
-int check_domains(const struct config *config);
+ * problems: how many were told before, for the sum in the last line. Returns
+ * the exit status: 0 if nothing is wrong, else EX_CONFIG. */
+int check_domains(const struct config *config, unsigned problems);
 
 /* Say step by step how a recipient is resolved, and to which Maildirs.
  * Returns the exit status: 0 if it may receive, EX_NOUSER if it may not,

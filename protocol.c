@@ -662,10 +662,16 @@ on_size(struct protocol *p, const struct address_parameter *parameter)
 {
 	uint64_t max = p->settings->size_max;
 
-	if (parameter->value == NULL || parameter->value_len > 20 ||
-	    !address_parse_number(
-		parameter->value, parameter->value_len, &p->size))
+	if (parameter->value == NULL || parameter->value_len > 20)
 		return PARAMETER_VALUE;
+	for (size_t i = 0; i < parameter->value_len; i++)
+		if (parameter->value[i] < '0' || parameter->value[i] > '9')
+			return PARAMETER_VALUE;
+	/* Twenty digits may be more than 64 bits hold (RFC 1870, 3): then it
+	 * is too large, not wrong. */
+	if (!address_parse_number(
+		parameter->value, parameter->value_len, &p->size))
+		p->size = UINT64_MAX;
 	return max > 0 && p->size > max ? TOO_BIG : NULL;
 }
 
@@ -1081,8 +1087,10 @@ dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 	forget_command(p);
 	p->command = find_verb(p, line, verb_len);
 	if (p->command == NULL && p->state != REFUSED)
-		return respond(
-		    p, size > PROTOCOL_COMMAND_MAX ? LINE_LONG : UNKNOWN);
+		return respond(p,
+		    size > PROTOCOL_COMMAND_MAX	 ? LINE_LONG
+			: has_control(line, len) ? CONTROL
+						 : UNKNOWN);
 	if (p->command == NULL || !(p->command->states & (unsigned)p->state))
 		return respond(p, sequence_error(p));
 	p->verb = p->command->name;
@@ -1390,4 +1398,11 @@ bool
 protocol_in_body(const struct protocol *p)
 {
 	return p->phase == PHASE_BODY;
+}
+
+bool
+protocol_at_rest(const struct protocol *p)
+{
+	return p->phase == PHASE_COMMAND && p->noted && !p->reset &&
+	    !p->closing;
 }

@@ -162,4 +162,8 @@ void protocol_end(struct protocol *protocol, enum protocol_end why);
 /* Whether the next octet belongs to a message and not to a command. */
 bool protocol_in_body(const struct protocol *protocol);
 
+/* Whether all that was taken is answered and told: the next octet, if any,
+ * begins a command. */
+bool protocol_at_rest(const struct protocol *protocol);
+
 #endif

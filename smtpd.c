@@ -67,6 +67,7 @@ catch_signals(void)
 {
 	/* No SA_RESTART: signals are here to interrupt waits. */
 	struct sigaction on = { .sa_handler = on_alarm };
+	sigset_t none;
 
 	/* These cannot fail: the signals exist. */
 	(void)sigaction(SIGALRM, &on, NULL);
@@ -76,6 +77,9 @@ catch_signals(void)
 	(void)sigaction(SIGPIPE, &on, NULL);
 	/* A file size limit is an error of write(2), for the client to hear. */
 	(void)sigaction(SIGXFSZ, &on, NULL);
+	/* Whoever started us may have blocked them, and no wait would end. */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static time_t
@@ -293,8 +297,16 @@ run_session(
 	guard->started = guard->progress = seconds();
 	(void)is_due(guard, &session->protocol, &why); /* sets the alarm */
 	for (;;) {
-		enum protocol_want want = protocol_step(&session->protocol);
+		enum protocol_want want;
 
+		/* Not only where the input has run dry: it never may, with a
+		 * client that pipelines one message after the other. */
+		if (stopping && protocol_at_rest(&session->protocol)) {
+			send_replies(guard, &session->protocol);
+			session->end = end_name(PROTOCOL_END_SHUTDOWN);
+			protocol_end(&session->protocol, PROTOCOL_END_SHUTDOWN);
+		}
+		want = protocol_step(&session->protocol);
 		switch (want) {
 		case PROTOCOL_WANT_INPUT:
 			show(title, session);
@@ -437,7 +449,7 @@ static int
 report(const struct config *config, const struct config_call *call, bool loaded)
 {
 	const char *obstacle;
-	int status = EX_OK;
+	unsigned problems = 0;
 
 	switch (call->action) {
 	case CONFIG_HELP:
@@ -449,19 +461,19 @@ report(const struct config *config, const struct config_call *call, bool loaded)
 	default:
 		break;
 	}
-	if (!loaded) {
+	if (!loaded)
 		(void)fputs(call->problems, stdout);
-		status = EX_CONFIG;
-	}
+	for (const char *at = call->problems; *at != '\0'; at++)
+		problems += *at == '\n';
 	obstacle = drop_privileges(config);
 	if (obstacle != NULL) {
 		(void)puts(obstacle);
-		status = EX_CONFIG;
+		problems++;
 	}
 	if (call->action == CONFIG_EXPLAIN)
-		return status != EX_OK ? status
-				       : check_explain(config, call->address);
-	return check_domains(config) == EX_OK ? status : EX_CONFIG;
+		return problems > 0 ? EX_CONFIG
+				    : check_explain(config, call->address);
+	return check_domains(config, problems);
 }
 
 int

@@ -331,6 +331,19 @@ shows() {
 	grep -q '^session .* end=shutdown ' "$LOG"
 }
 
+@test "SIGTERM that was blocked by whoever started us" {
+	local blocked=$BATS_TEST_TMPDIR/blocked
+
+	printf '#!/bin/sh\nexec env --block-signal=TERM,ALRM "%s" "$@"\n' \
+		"$SMTPD" >"$blocked"
+	chmod +x "$blocked"
+	SMTPD=$blocked start
+	hear '220 *'
+	kill -TERM "$PID"
+	hear '421 4.3.2 *'
+	ends
+}
+
 @test "SIGTERM in a message: it is finished first" {
 	start
 	begin
@@ -343,6 +356,19 @@ shows() {
 	ends
 	grep -q '^second$' "$(messages example.org/alice)"
 	grep -q '^session .* messages=1 .* end=shutdown ' "$LOG"
+}
+
+@test "SIGTERM in a message: what is pipelined behind it is not begun" {
+	start
+	begin
+	say 'first'
+	shows 'smtpd: unknown DATA 6 octets'
+	kill -TERM "$PID"
+	say '.\nMAIL FROM:<>\nRCPT TO:<alice@example.org>\nBDAT 6 LAST\nsecond'
+	hear '250 2.0.0 stored, id=*'
+	hear '421 4.3.2 *'
+	ends
+	[ "$(messages example.org/alice | wc -l)" -eq 1 ]
 }
 
 @test "SIGTERM between chunks of a message: 421, and nothing is stored" {

@@ -196,6 +196,13 @@ END
 	[[ $stderr = *"$FILE:1: lmtp: "* && $stderr = *"$FILE:2: "* ]]
 }
 
+@test "a domains directory that cannot be opened: 421, 71, a record that names it" {
+	: >"$FILE"
+	DOMAINS=$FILE run -71 --separate-stderr smtpd <<<QUIT
+	[ "$output" = $'421 4.3.5 service not available: a local configuration error\r' ]
+	[ "$stderr" = "problem problem=\"domains = $FILE: Not a directory\"" ]
+}
+
 @test "--version, and --check of a good tree" {
 	run -0 smtpd --version
 	[[ $output = 'smtpd '[0-9]* ]]
@@ -221,6 +228,12 @@ END
 	echo carol >"$DOMAINS/@/info"
 	run -78 smtpd --check
 	has '@/info:1: carol does not exist'
+}
+
+@test "--check counts what is wrong with the settings, too" {
+	printf 'lmtp = maybe\nfuture = 1\n' >"$FILE"
+	run -78 smtpd --check -c "$FILE" --errors=x
+	[ "${lines[-1]}" = '1 domains, 3 mailboxes, 0 aliases, 3 problems' ]
 }
 
 @test "--check says everything that is wrong with the tree" {

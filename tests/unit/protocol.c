@@ -104,7 +104,7 @@ static const struct row {
 	{ 0, "\x16\x03\x01\x02", "220 |500 5.5.2 this is |", "NZX", "" },
 	{ 0, "\x80" "abc", "220 |500 5.5.2 this is |", "NZX", "" },
 	{ 0, "NOOP a\001\r\nNOOP \177\r\nNO\rOP\r\nNOOP a\rb\r\nNOOP \x80\r\n",
-	    "220 |501 5.5.2 control|501 |500 |501 |250 |", "NNNN", "" },
+	    "220 |501 5.5.2 control|501 |501 |501 |250 |", "NNNN", "" },
 	{ 0, "NOOP\nNOOP\r\n", "220 |500 5.5.2 bare LF|", "NZX", "" },
 	{ 0, BEGIN "DATA\nx\r\n.\r\n", R_BEGIN "500 5.5.2 bare LF|",
 	    "ZSRNZX", "" },
@@ -143,11 +143,11 @@ static const struct row {
 	    "MAIL FROM:<a@b> SIZE=99999999999999999999\r\n"
 	    "MAIL FROM:<a@b> SIZE=000000000000000000001\r\n", R_EHLO
 	    "552 5.3.4 |501 5.5.4 bad value|501 5.5.4 bad value|"
-	    "501 5.5.4 bad parameter|501 5.5.4 bad value|501 5.5.4 bad value|",
+	    "501 5.5.4 bad parameter|552 5.3.4 |501 5.5.4 bad value|",
 	    "ZNNNNNN", "" },
-	{ UNLIMITED, EHLO "MAIL FROM:<a@b> SIZE=18446744073709551616\r\n"
+	{ UNLIMITED, EHLO "MAIL FROM:<a@b> SIZE=18446744073709551616\r\nRSET\r\n"
 	    "MAIL FROM:<a@b> SIZE=18446744073709551615\r\n", R_EHLO
-	    "501 5.5.4 |250 |", "ZNS", "" },
+	    "250 |250 |250 |", "ZSZS", "" },
 	{ 0, EHLO "MAIL FROM:<a@b> BODY=7BIT\r\nRSET\r\n"
 	    "MAIL FROM:<a@b> BODY=9BIT\r\nMAIL FROM:<a@b> BODY\r\n"
 	    "MAIL FROM:<a@b> SMTPUTF8=1\r\n", R_EHLO
