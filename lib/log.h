@@ -54,7 +54,8 @@ void log_init(struct log *log, enum log_destination destination);
 
 void log_begin(struct log_record *record, enum log_event event);
 
-/* Add a field. key is lower case letters. What does not fit is left out. */
+/* Add a field. key is lower case letters. What does not fit is cut, or left
+ * out with its key. */
 void log_field(struct log_record *record, const char *key, const char *format,
     ...) __attribute__((format(printf, 3, 4)));
 

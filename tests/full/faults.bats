@@ -397,7 +397,7 @@ failing() {
 	strace -f -e trace=pread64 -o "$BATS_TEST_TMPDIR/trace" "$SMTPD" \
 		--user=root --domains="$DOMAINS" </dev/null >/dev/null
 	preads=$(grep -c pread64 "$BATS_TEST_TMPDIR/trace") || true
-	export BODY # of session
+	# shellcheck disable=SC2034 # session says it
 	BODY=$(seq 50000)
 	run --separate-stderr failing writev:error=EDQUOT:when=2 \
 		copy_file_range:error=EXDEV \

@@ -408,6 +408,8 @@ shows() {
 	[[ $output = *' peer=192.0.2.9 '* ]]
 	run -0 peer 'TCPREMOTEIP=x y' 'REMOTE_ADDR=1.2.3.4)'
 	[[ $output = *' peer=unknown '* ]]
+	run -0 peer "TCPREMOTEIP=$(printf '%0100d' 1)"
+	[[ $output = *' peer=unknown '* ]]
 }
 
 @test "a client that goes away in a message leaves nothing" {
