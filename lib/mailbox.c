@@ -75,19 +75,36 @@ mailbox_list_free(struct mailbox_list *list)
 	*list = (struct mailbox_list){ 0 };
 }
 
+static bool
+is_absent(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG;
+}
+
+/* What is not at path: nothing, or a link that leads nowhere today, as one to
+ * a share that is not mounted does. */
+static enum entry
+look_for_link(const struct mailboxes *in, const char *path)
+{
+	int fd = beneath_open(in->root_fd, path, O_PATH | O_NOFOLLOW, 0);
+
+	if (fd < 0) {
+		note(in, MAILBOX_STEP, "%s: not there", path);
+		return ENTRY_NONE;
+	}
+	close(fd);
+	note(in, MAILBOX_PROBLEM, "%s: a link that leads nowhere", path);
+	return ENTRY_LATER;
+}
+
 static enum entry
 look(const struct mailboxes *in, const char *path, struct stat *st)
 {
 	int fd = beneath_open(in->root_fd, path, O_PATH, 0);
 	enum entry entry = ENTRY_ERROR;
 
-	if (in->root_fd < 0 ||
-	    (fd < 0 &&
-		(errno == ENOENT || errno == ENOTDIR ||
-		    errno == ENAMETOOLONG))) {
-		note(in, MAILBOX_STEP, "%s: not there", path);
-		return ENTRY_NONE;
-	}
+	if (in->root_fd < 0 || (fd < 0 && is_absent(errno)))
+		return look_for_link(in, path);
 	if (fd < 0 || fstat(fd, st) < 0) {
 		if (errno != EXDEV && errno != ELOOP && errno != EACCES &&
 		    errno != EPERM)
