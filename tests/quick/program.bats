@@ -469,10 +469,10 @@ shows() {
 		assert replies.readline().startswith(b'220 ') and waits()
 		# More replies than the socket holds: it waits for the reader.
 		thread = threading.Thread(target=client.sendall,
-		    args=(b'x\r\n' * 20000,))
+		    args=(b'x\r\n' * 8000,))
 		thread.start()
 		assert waits()
-		for _ in range(20000):
+		for _ in range(8000):
 		    assert replies.readline().startswith(b'500 ')
 		thread.join()
 		client.sendall(b'GET /\r\n')
