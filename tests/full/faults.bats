@@ -288,7 +288,7 @@ begin() {
 	chmod 700 "$DOMAINS/example.org/bob"
 	# The path to the tree is root's own: it stands where nobody may go.
 	local tree
-	tree=$(mktemp -d /tmp/smtpd-faults.XXXXXX)
+	tree=$(mktemp -d)
 	chmod 755 "$tree"
 	mv "$DOMAINS" "$tree/domains"
 	run --separate-stderr "$SMTPD" --user=nobody --hostname=mx.example.org \

@@ -34,7 +34,7 @@ cache() {
 listen() {
 	local command fifo
 	mapfile -t command < <(smtpd_command "$@")
-	fifo=$(mktemp -u "$BATS_FILE_TMPDIR/port.XXXXXX")
+	fifo=$(mktemp -u -p "$BATS_FILE_TMPDIR")
 	mkfifo "$fifo"
 	tcpserver -1 -HR -l 0 127.0.0.1 0 "${command[@]}" \
 		>"$fifo" 2>>"$LOG" 3>&- &
