@@ -346,14 +346,6 @@ passed_descriptor(void)
 	return listen_fds != NULL && listen_fds(1) > 0 ? 3 : -1;
 }
 
-static bool
-is_socket(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
 /* Whether standard error is the client's socket, as under inetd. */
 static bool
 is_client(int fd)
@@ -489,6 +481,7 @@ main(int argc, char *argv[])
 	struct peer peer;
 	struct log log;
 	bool loaded, client;
+	int passed;
 	const char *obstacle;
 
 	if (!hold_standard_descriptors())
@@ -501,13 +494,12 @@ main(int argc, char *argv[])
 	}
 	catch_signals();
 	umask(0);
-	if (!is_socket(STDIN_FILENO)) {
-		int passed = passed_descriptor();
-
-		if (passed >= 0)
-			guard.in_fd = guard.out_fd = passed;
-	}
 	peer_describe(guard.in_fd, &peer);
+	passed = peer.kind == PEER_NONE ? passed_descriptor() : -1;
+	if (passed >= 0) {
+		guard.in_fd = guard.out_fd = passed;
+		peer_describe(passed, &peer);
+	}
 	client = is_client(guard.in_fd);
 	log_init(&log,
 	    config.log == CONFIG_LOG_AUTO ||

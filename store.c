@@ -101,17 +101,25 @@ grow(void **array, size_t len, size_t *max, size_t size)
 	return true;
 }
 
+/* Open the mailbox itself, of which the target may be a folder, and set path to
+ * its name. A descriptor, or -1 with errno. */
+static int
+open_mailbox(const struct store *store, const struct mailbox_target *target,
+    char path[MAILBOX_PATH_MAX])
+{
+	memcpy(path, target->path, target->root_len);
+	path[target->root_len] = '\0';
+	return beneath_open(store->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+}
+
 static enum verdict
 check_quota(struct store *store, const struct mailbox_target *target,
     uint64_t size, bool *limited)
 {
 	char path[MAILBOX_PATH_MAX];
 	struct quota quota;
-	int fd;
+	int fd = open_mailbox(store, target, path);
 
-	memcpy(path, target->path, target->root_len);
-	path[target->root_len] = '\0';
-	fd = beneath_open(store->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return failed(store, "open", path);
 	if (quota_read(fd, size, &quota) < 0) {
@@ -753,16 +761,12 @@ static void
 count_quotas(struct store *store)
 {
 	for (size_t i = 0; i < store->list.len; i++) {
-		const struct mailbox_target *maildir = &store->list.targets[i];
 		char path[MAILBOX_PATH_MAX];
 		int fd;
 
 		if (!store->targets[i].limited || !store->targets[i].wanted)
 			continue;
-		memcpy(path, maildir->path, maildir->root_len);
-		path[maildir->root_len] = '\0';
-		fd = beneath_open(
-		    store->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+		fd = open_mailbox(store, &store->list.targets[i], path);
 		if (fd < 0 || quota_add(fd, store->size) < 0)
 			(void)failed(store, "maildirsize of", path);
 		if (fd >= 0)

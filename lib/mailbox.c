@@ -191,6 +191,14 @@ add_target(struct search *search, const char *path, size_t root_len,
 	return VERDICT_YES;
 }
 
+/* The local-part as it is looked up: ASCII in lower case, with its NUL. */
+static void
+fold_local(const struct address *address, char out[ADDRESS_LOCAL_MAX + 1])
+{
+	for (size_t i = 0; i <= address->local_len; i++)
+		out[i] = address_lower(address->local[i]);
+}
+
 /* Whether a local-part, or a part of it, may be looked up as a file name. */
 static bool
 is_name(const char *text, size_t len)
@@ -458,8 +466,7 @@ find_in(struct search *search, const char *directory,
 	enum verdict verdict = VERDICT_UNKNOWN_USER;
 	size_t len = address->local_len, tag;
 
-	for (size_t i = 0; i <= len; i++)
-		local[i] = address_lower(address->local[i]);
+	fold_local(address, local);
 	if (is_name(local, len))
 		verdict = find_name(search, directory, local, len, NULL, chain);
 	tag = strcspn(local, search->in->delimiters);
@@ -664,8 +671,7 @@ find_exact_alias(
 	char local[ADDRESS_LOCAL_MAX + 1];
 	struct stat st;
 
-	for (size_t i = 0; i <= address->local_len; i++)
-		local[i] = address_lower(address->local[i]);
+	fold_local(address, local);
 	if (!is_name(local, address->local_len) ||
 	    fold_domain(&search, address, domain) != VERDICT_YES)
 		return -1;
