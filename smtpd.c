@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* smtpd.c - main: which descriptors did we get, who are we, and the session
- * under alarm(), be it the only one or one of an accept loop.
+/* smtpd.c - main: which descriptors did we get, who are we, what do we give
+ * up; then one session, or an accept loop of them.
  *
- * Owns descriptors, signals and time; knows no verb of the language. */
+ * Owns the process; knows no verb of the language. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -22,319 +22,18 @@
 #include "lib/listen.h"
 #include "lib/sandbox.h"
 #include "lib/systemd.h"
-#include "lib/title.h"
-#include "session.h"
+#include "serve.h"
 
 #ifndef VERSION
 #define VERSION "unknown"
 #endif
 
 enum {
-	LINGER_SECONDS = 2,	 /* for a client to read our last reply */
-	LINGER_OCTETS = 1 << 20, /* of what it still sends meanwhile */
-	FIELDS_ROOM = 1 << 20,	 /* of a file, for what we add to a message */
+	FIELDS_ROOM = 1 << 20, /* of a file, for what we add to a message */
 };
 
 /* What a client is told where the fault is ours (RFC 5321, 3.1). */
 #define OUR_FAULT "4.3.5 service not available: a local configuration error"
-
-/* What waits are guarded by. Times are seconds of CLOCK_MONOTONIC. */
-struct guard {
-	int in_fd, out_fd;
-	const struct config *config;
-	time_t started;	   /* the session */
-	time_t progress;   /* the last whole command, or octets of a body */
-	time_t body;	   /* the body, 0 outside one */
-	unsigned commands; /* seen at progress */
-	bool gone;	   /* the client hung up, or is cut off */
-};
-
-static volatile sig_atomic_t alarmed, stopping;
-
-static void
-on_alarm(int signal_number)
-{
-	(void)signal_number;
-	alarmed = 1;
-	/* Again soon: this one may have come just before the call it was to
-	 * interrupt. alarm() is async-signal-safe. */
-	alarm(1);
-}
-
-static void
-on_term(int signal_number)
-{
-	stopping = 1;
-	on_alarm(signal_number);
-}
-
-static void
-catch_signals(void)
-{
-	/* No SA_RESTART: signals are here to interrupt waits. */
-	struct sigaction on = { .sa_handler = on_alarm };
-	sigset_t none;
-
-	/* These cannot fail: the signals exist. */
-	(void)sigaction(SIGALRM, &on, NULL);
-	on.sa_handler = on_term;
-	(void)sigaction(SIGTERM, &on, NULL);
-	on.sa_handler = SIG_IGN;
-	(void)sigaction(SIGPIPE, &on, NULL);
-	/* A file size limit is an error of write(2), for the client to hear. */
-	(void)sigaction(SIGXFSZ, &on, NULL);
-	/* The accept loop takes it out of a queue, a session has no use for it. */
-	(void)sigaction(SIGHUP, &on, NULL);
-	/* Whoever started us may have blocked them, and no wait would end. */
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static time_t
-seconds(void)
-{
-	struct timespec now;
-
-	/* Cannot fail: the clock exists and the pointer is good. */
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
-/* Whether a wait has lasted long enough, and why. Otherwise sets the alarm for
- * the earliest time at which one may have. A second more, because whole ones
- * are compared: nobody is told to be late too early. */
-static bool
-is_due(struct guard *guard, const struct protocol *protocol,
-    enum protocol_end *why)
-{
-	time_t now = seconds();
-	time_t idle = guard->progress + 1 + (time_t)guard->config->idle_timeout;
-	time_t deadline =
-	    guard->started + 1 + (time_t)guard->config->session_timeout;
-	time_t next = idle < deadline ? idle : deadline, slow = 0;
-
-	if (guard->body != 0 && guard->config->data_rate > 0) {
-		slow = guard->body + 1 + (time_t)guard->config->idle_timeout +
-		    (time_t)(protocol->octets / guard->config->data_rate);
-		if (slow < next)
-			next = slow;
-	}
-	alarmed = 0;
-	alarm((unsigned)(next > now ? next - now : 1));
-	if (now >= deadline)
-		*why = PROTOCOL_END_DEADLINE;
-	else if (now >= idle)
-		*why = PROTOCOL_END_IDLE;
-	else if (slow != 0 && now >= slow)
-		*why = PROTOCOL_END_SLOW;
-	else if (stopping && !protocol_in_body(protocol))
-		*why = PROTOCOL_END_SHUTDOWN;
-	else
-		return false;
-	return true;
-}
-
-/* Note what the client has brought about since the last wait. */
-static void
-note_progress(struct guard *guard, const struct protocol *protocol)
-{
-	bool in_body = protocol_in_body(protocol);
-
-	if (protocol->commands == guard->commands && !in_body)
-		return;
-	guard->commands = protocol->commands;
-	guard->progress = seconds();
-	if (!in_body)
-		guard->body = 0;
-	else if (guard->body == 0)
-		guard->body = guard->progress;
-}
-
-/* After a call on fd failed: whether to try it again. */
-static bool
-may_retry(int fd, short events)
-{
-	struct pollfd ready = { .fd = fd, .events = events };
-
-	/* Whoever started us may share a descriptor that does not block. */
-	if (errno == EAGAIN)
-		(void)poll(&ready, 1, -1); /* the next call tells */
-	return errno == EAGAIN || errno == EINTR;
-}
-
-/* Send the replies. A client that does not read them is cut off when due. */
-static void
-send_replies(struct guard *guard, struct protocol *protocol)
-{
-	size_t sent = 0;
-	enum protocol_end why;
-
-	while (sent < protocol->out_len && !guard->gone) {
-		ssize_t wrote;
-
-		if (alarmed && is_due(guard, protocol, &why) &&
-		    why != PROTOCOL_END_SHUTDOWN) {
-			guard->gone = true;
-			break;
-		}
-		wrote = write(guard->out_fd, protocol->out + sent,
-		    protocol->out_len - sent);
-		if (wrote >= 0)
-			sent += (size_t)wrote;
-		else if (!may_retry(guard->out_fd, POLLOUT))
-			guard->gone = true;
-	}
-	protocol->out_len = 0;
-}
-
-static const char *
-end_name(enum protocol_end why)
-{
-	static const char *const names[PROTOCOL_END_COUNT] = {
-		[PROTOCOL_END_INPUT] = "hangup",
-		[PROTOCOL_END_IDLE] = "idle",
-		[PROTOCOL_END_SLOW] = "slow",
-		[PROTOCOL_END_DEADLINE] = "deadline",
-		[PROTOCOL_END_SHUTDOWN] = "shutdown",
-	};
-
-	return names[why];
-}
-
-/* Send what there is, then wait for input, or for the end of patience. */
-static void
-receive(struct guard *guard, struct session *session)
-{
-	struct protocol *protocol = &session->protocol;
-	enum protocol_end why = PROTOCOL_END_INPUT;
-	size_t room;
-	char *place;
-
-	note_progress(guard, protocol);
-	send_replies(guard, protocol);
-	place = protocol_room(protocol, &room);
-	while (!guard->gone) {
-		ssize_t got;
-
-		if ((alarmed || stopping) && is_due(guard, protocol, &why))
-			break;
-		got = read(guard->in_fd, place, room);
-		if (got > 0) {
-			protocol_add(protocol, (size_t)got);
-			return;
-		}
-		if (got == 0 || !may_retry(guard->in_fd, POLLIN))
-			break;
-		why = PROTOCOL_END_INPUT;
-	}
-	session->end = end_name(why);
-	protocol_end(protocol, why);
-}
-
-/* A signal must not make a file system give up in the middle of a commit. */
-static void
-serve(struct session *session, enum protocol_want want)
-{
-	sigset_t held, before;
-
-	if (want != PROTOCOL_WANT_COMMIT) {
-		session_serve(session, want);
-		return;
-	}
-	(void)sigfillset(&held); /* cannot fail, as the next ones */
-	(void)sigprocmask(SIG_BLOCK, &held, &before);
-	session_serve(session, want);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-}
-
-/* Whether the client sent more than the session has looked at. */
-static bool
-has_unread(const struct guard *guard, const struct session *session)
-{
-	const struct protocol *protocol = &session->protocol;
-	char byte;
-
-	return protocol->in_end > protocol->in_start ||
-	    recv(guard->in_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
-}
-
-/* Closing with input unread would take our last reply back (TCP resets): stop
- * sending, and let the client finish for a moment. */
-static void
-linger(const struct guard *guard, const struct peer *peer)
-{
-	static char junk[4096];
-	size_t drained = 0;
-
-	if (peer->kind == PEER_NONE || guard->gone ||
-	    shutdown(guard->out_fd, SHUT_WR) < 0)
-		return;
-	alarmed = 0;
-	alarm(LINGER_SECONDS);
-	while (!alarmed && drained < LINGER_OCTETS) {
-		ssize_t got = read(guard->in_fd, junk, sizeof(junk));
-
-		if (got > 0)
-			drained += (size_t)got;
-		else if (got == 0 || !may_retry(guard->in_fd, POLLIN))
-			break;
-	}
-	alarm(0);
-}
-
-static void
-show(const struct title *title, const struct session *session)
-{
-	const struct protocol *protocol = &session->protocol;
-
-	if (protocol_in_body(protocol))
-		title_set(title, "smtpd: %s %s %llu octets",
-		    session->peer->address, protocol->verb,
-		    (unsigned long long)protocol->octets);
-	else
-		title_set(title, "smtpd: %s %s", session->peer->address,
-		    protocol->verb[0] == '\0' ? "-" : protocol->verb);
-}
-
-static void
-run_session(
-    struct session *session, struct guard *guard, const struct title *title)
-{
-	enum protocol_end why;
-
-	guard->started = guard->progress = seconds();
-	(void)is_due(guard, &session->protocol, &why); /* sets the alarm */
-	for (;;) {
-		enum protocol_want want;
-
-		/* Not only where the input has run dry: it never may, with a
-		 * client that pipelines one message after the other. */
-		if (stopping && protocol_at_rest(&session->protocol)) {
-			send_replies(guard, &session->protocol);
-			session->end = end_name(PROTOCOL_END_SHUTDOWN);
-			protocol_end(&session->protocol, PROTOCOL_END_SHUTDOWN);
-		}
-		want = protocol_step(&session->protocol);
-		switch (want) {
-		case PROTOCOL_WANT_INPUT:
-			show(title, session);
-			receive(guard, session);
-			break;
-		case PROTOCOL_WANT_OUTPUT:
-			send_replies(guard, &session->protocol);
-			break;
-		case PROTOCOL_WANT_CLOSE:
-			send_replies(guard, &session->protocol);
-			if (!session->protocol.quit ||
-			    has_unread(guard, session))
-				linger(guard, session->peer);
-			return;
-		default:
-			serve(session, want);
-			break;
-		}
-	}
-}
 
 /* --- what there is to work with --- */
 
@@ -344,7 +43,7 @@ struct server {
 	struct log log;
 	struct session session;
 	struct sandbox sandbox;
-	struct guard guard;
+	int in_fd, out_fd; /* of the client, or in_fd listens */
 	struct peer peer;
 	struct title title;
 	struct listen listen;
@@ -389,7 +88,7 @@ static void
 choose_log(struct server *server)
 {
 	const struct config *config = &server->config;
-	bool client = is_client(server->guard.in_fd);
+	bool client = is_client(server->in_fd);
 
 	log_init(&server->log,
 	    config->log == CONFIG_LOG_AUTO ||
@@ -447,10 +146,16 @@ catch_violations(struct log *log)
 	(void)sigaction(SIGSYS, &on, NULL); /* cannot fail: it exists */
 }
 
+static bool
+is_confining(const struct server *server)
+{
+	return server->config.sandbox != CONFIG_SANDBOX_OFF && SANDBOX_CAN;
+}
+
 static void
 confine_tree(struct server *server)
 {
-	if (server->config.sandbox != CONFIG_SANDBOX_OFF)
+	if (is_confining(server))
 		sandbox_tree(
 		    &server->sandbox, server->session.mailboxes.root_fd);
 }
@@ -459,7 +164,7 @@ confine_tree(struct server *server)
 static void
 confine_process(struct server *server)
 {
-	if (server->config.sandbox == CONFIG_SANDBOX_OFF)
+	if (!is_confining(server))
 		return;
 	log_open(&server->log);
 	tzset();
@@ -474,11 +179,11 @@ confine_session(struct server *server)
 	const struct config *config = &server->config;
 	struct sandbox_limits limits = { .memory = config->memory };
 
-	if (config->sandbox == CONFIG_SANDBOX_OFF)
+	if (!is_confining(server))
 		return;
 	/* Records and replies that go to a file of any size are no message. */
 	if (config->message_size > 0 && !is_file(STDERR_FILENO) &&
-	    !is_file(server->guard.out_fd))
+	    !is_file(server->out_fd))
 		limits.file_size = config->message_size + FIELDS_ROOM;
 	sandbox_session(&server->sandbox, &limits);
 }
@@ -487,7 +192,7 @@ confine_session(struct server *server)
 static void
 confine_calls(struct server *server, bool listener)
 {
-	if (server->config.sandbox != CONFIG_SANDBOX_OFF &&
+	if (is_confining(server) &&
 	    !sandbox_is_active(&server->sandbox, SANDBOX_SECCOMP))
 		sandbox_calls(&server->sandbox, listener);
 }
@@ -500,9 +205,10 @@ unconfined(struct server *server)
 	char text[SANDBOX_TEXT_MAX + 1];
 	size_t len = 0;
 
-	if (server->config.sandbox == CONFIG_SANDBOX_OFF)
+	if (!is_confining(server) &&
+	    server->config.sandbox != CONFIG_SANDBOX_REQUIRE)
 		return NULL;
-	for (size_t i = 0; i < SANDBOX_LAYERS; i++) {
+	for (enum sandbox_layer i = 0; i < SANDBOX_LAYERS; i++) {
 		if (sandbox_is_active(&server->sandbox, i))
 			continue;
 		sandbox_describe(&server->sandbox, i, text);
@@ -533,9 +239,9 @@ give_up(struct server *server, const char *text, int status)
 	static const char reply[] = "421 " OUR_FAULT "\r\n";
 
 	log_lines(&server->log, text);
-	if (write(server->guard.out_fd, reply, sizeof(reply) - 1) < 0)
+	if (write(server->out_fd, reply, sizeof(reply) - 1) < 0)
 		return status; /* then nobody is there */
-	linger(&server->guard, &server->peer);
+	serve_linger(server->in_fd, server->out_fd);
 	return status;
 }
 
@@ -543,18 +249,16 @@ give_up(struct server *server, const char *text, int status)
 static int
 serve_peer(struct server *server)
 {
-	const struct guard *guard = &server->guard;
 	int on = 1;
 
 	/* A reply never waits for the acknowledgement of the one before. */
 	if (server->peer.kind == PEER_NETWORK)
-		(void)setsockopt(guard->out_fd, IPPROTO_TCP, TCP_NODELAY, &on,
+		(void)setsockopt(server->out_fd, IPPROTO_TCP, TCP_NODELAY, &on,
 		    sizeof(on)); /* else it is slower, no more */
 	session_begin(&server->session, &server->peer,
-	    spoke_early(&server->config, &server->peer, guard->in_fd));
-	title_init(&server->title, server->argv);
-	run_session(&server->session, &server->guard, &server->title);
-	session_finish(&server->session);
+	    spoke_early(&server->config, &server->peer, server->in_fd));
+	serve_session(&server->session, server->in_fd, server->out_fd,
+	    &server->config, &server->title);
 	return EX_OK;
 }
 
@@ -675,7 +379,7 @@ reload(struct server *server)
 static int
 serve_connection(struct server *server)
 {
-	server->guard.in_fd = server->guard.out_fd = server->listen.fd;
+	server->in_fd = server->out_fd = server->listen.fd;
 	peer_describe(server->listen.fd, &server->peer);
 	if (!session_is_current(&server->session, &server->config)) {
 		const char *obstacle;
@@ -747,7 +451,7 @@ show_sandbox(struct server *server)
 	confine_process(server);
 	confine_session(server);
 	confine_calls(server, false);
-	for (size_t i = 0; i < SANDBOX_LAYERS; i++) {
+	for (enum sandbox_layer i = 0; i < SANDBOX_LAYERS; i++) {
 		sandbox_describe(&server->sandbox, i, text);
 		(void)printf("sandbox: %s: %s\n", sandbox_name(i), text);
 	}
@@ -793,19 +497,16 @@ int
 main(int argc, char *argv[])
 {
 	static struct server server;
-	struct guard *guard = &server.guard;
 	unsigned passed = 0;
 	bool loaded;
 
 	if (!hold_standard_descriptors())
 		return EX_OSERR;
+	title_init(&server.title, &argv);
 	server.argc = argc;
 	server.argv = argv;
-	*guard = (struct guard){
-		.in_fd = STDIN_FILENO,
-		.out_fd = STDOUT_FILENO,
-		.config = &server.config,
-	};
+	server.in_fd = STDIN_FILENO;
+	server.out_fd = STDOUT_FILENO;
 	session_init(&server.session, &server.log);
 	sandbox_init(&server.sandbox);
 	loaded = config_load(&server.config, &server.call, argc, argv) == 0;
@@ -814,18 +515,18 @@ main(int argc, char *argv[])
 
 		return fflush(stdout) == 0 ? status : EX_IOERR;
 	}
-	catch_signals();
+	serve_catch_signals();
 	umask(0);
-	peer_describe(guard->in_fd, &server.peer);
+	peer_describe(server.in_fd, &server.peer);
 	if (server.peer.kind == PEER_NONE)
 		passed = systemd_descriptors();
 	if (passed > 0) {
-		guard->in_fd = guard->out_fd = SYSTEMD_FD_FIRST;
-		peer_describe(guard->in_fd, &server.peer);
+		server.in_fd = server.out_fd = SYSTEMD_FD_FIRST;
+		peer_describe(server.in_fd, &server.peer);
 	}
 	choose_log(&server);
 	if (server.peer.kind == PEER_LISTENING || passed > 1)
 		return serve_many(
-		    &server, guard->in_fd, passed > 0 ? passed : 1, loaded);
+		    &server, server.in_fd, passed > 0 ? passed : 1, loaded);
 	return serve_one(&server, loaded);
 }

@@ -18,31 +18,47 @@ end_of(char *end, char *const strings[])
 	return end;
 }
 
-void
-title_init(struct title *title, char *argv[])
+/* A copy of a list of strings and of each of them, in one piece that stays for
+ * as long as the process does. NULL: no memory. */
+static char **
+copy_strings(char *const strings[])
 {
-	char *end, **copy;
-	size_t count = 0;
+	size_t count = 0, octets = 0;
+	char **copy, *text;
+
+	for (; strings[count] != NULL; count++)
+		octets += strlen(strings[count]) + 1;
+	copy = malloc((count + 1) * sizeof(*copy) + octets);
+	if (copy == NULL)
+		return NULL;
+	text = (char *)(copy + count + 1);
+	for (size_t i = 0; i < count; i++) {
+		copy[i] = text;
+		text = stpcpy(text, strings[i]) + 1;
+	}
+	copy[count] = NULL;
+	return copy;
+}
+
+void
+title_init(struct title *title, char ***argv)
+{
+	char *start = (*argv)[0], *end, **arguments, **environment;
 
 	*title = (struct title){ 0 };
-	if (argv[0] == NULL)
+	if (start == NULL)
 		return;
-	end = end_of(end_of(argv[0], argv), environ);
-	while (environ[count] != NULL)
-		count++;
-	copy = calloc(count + 1, sizeof(*copy));
-	if (copy == NULL)
+	end = end_of(end_of(start, *argv), environ);
+	arguments = copy_strings(*argv);
+	environment = arguments == NULL ? NULL : copy_strings(environ);
+	if (environment == NULL) {
+		free(arguments);
 		return;
-	for (size_t i = 0; i < count; i++)
-		if ((copy[i] = strdup(environ[i])) == NULL) {
-			while (i > 0)
-				free(copy[--i]);
-			free(copy);
-			return;
-		}
-	environ = copy;
-	title->start = argv[0];
-	title->size = (size_t)(end - argv[0]);
+	}
+	*argv = arguments;
+	environ = environment;
+	title->start = start;
+	title->size = (size_t)(end - start);
 }
 
 void

@@ -13,10 +13,9 @@ struct title {
 	size_t size;
 };
 
-/* Take over the area of argv and of the environment, which is copied first.
- * Where that cannot be done titles are not shown. argv[0] stays readable
- * until the first title_set(); argv is not to be used after it. */
-void title_init(struct title *title, char *argv[]);
+/* Take over the area of *argv and of the environment; both are copied first,
+ * and *argv becomes the copy. Where that cannot be done titles are not shown. */
+void title_init(struct title *title, char ***argv);
 
 /* Show a text; no system call. */
 void title_set(const struct title *title, const char *format, ...)

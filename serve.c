@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: ISC */
+/* serve.c - see serve.h for the contract. */
+#include "serve.h"
+
+#include <sys/socket.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	LINGER_SECONDS = 2,	 /* for a client to read our last reply */
+	LINGER_OCTETS = 1 << 20, /* of what it still sends meanwhile */
+};
+
+/* What waits are guarded by. Times are seconds of CLOCK_MONOTONIC. */
+struct guard {
+	int in_fd, out_fd;
+	const struct config *config;
+	time_t started;	   /* the session */
+	time_t progress;   /* the last whole command, or octets of a body */
+	time_t body;	   /* the body, 0 outside one */
+	unsigned commands; /* seen at progress */
+	bool gone;	   /* the client hung up, or is cut off */
+};
+
+/* A signal handler has no other place to write to. */
+static volatile sig_atomic_t alarmed, stopping;
+
+static void
+on_alarm(int signal_number)
+{
+	(void)signal_number;
+	alarmed = 1;
+	/* Again soon: this one may have come just before the call it was to
+	 * interrupt. alarm() is async-signal-safe. */
+	alarm(1);
+}
+
+static void
+on_term(int signal_number)
+{
+	stopping = 1;
+	on_alarm(signal_number);
+}
+
+void
+serve_catch_signals(void)
+{
+	/* No SA_RESTART: signals are here to interrupt waits. */
+	struct sigaction on = { .sa_handler = on_alarm };
+	sigset_t none;
+
+	/* These cannot fail: the signals exist. */
+	(void)sigaction(SIGALRM, &on, NULL);
+	on.sa_handler = on_term;
+	(void)sigaction(SIGTERM, &on, NULL);
+	on.sa_handler = SIG_IGN;
+	(void)sigaction(SIGPIPE, &on, NULL);
+	/* A file size limit is an error of write(2), for the client to hear. */
+	(void)sigaction(SIGXFSZ, &on, NULL);
+	/* The accept loop takes it out of a queue, a session has no use for it. */
+	(void)sigaction(SIGHUP, &on, NULL);
+	/* Whoever started us may have blocked them, and no wait would end. */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static time_t
+seconds(void)
+{
+	struct timespec now;
+
+	/* Cannot fail: the clock exists and the pointer is good. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* Whether a wait has lasted long enough, and why. Otherwise sets the alarm for
+ * the earliest time at which one may have. A second more, because whole ones
+ * are compared: nobody is told to be late too early. */
+static bool
+is_due(struct guard *guard, const struct protocol *protocol,
+    enum protocol_end *why)
+{
+	time_t now = seconds();
+	time_t idle = guard->progress + 1 + (time_t)guard->config->idle_timeout;
+	time_t deadline =
+	    guard->started + 1 + (time_t)guard->config->session_timeout;
+	time_t next = idle < deadline ? idle : deadline, slow = 0;
+
+	if (guard->body != 0 && guard->config->data_rate > 0) {
+		slow = guard->body + 1 + (time_t)guard->config->idle_timeout +
+		    (time_t)(protocol->octets / guard->config->data_rate);
+		if (slow < next)
+			next = slow;
+	}
+	alarmed = 0;
+	alarm((unsigned)(next > now ? next - now : 1));
+	if (now >= deadline)
+		*why = PROTOCOL_END_DEADLINE;
+	else if (now >= idle)
+		*why = PROTOCOL_END_IDLE;
+	else if (slow != 0 && now >= slow)
+		*why = PROTOCOL_END_SLOW;
+	else if (stopping && !protocol_in_body(protocol))
+		*why = PROTOCOL_END_SHUTDOWN;
+	else
+		return false;
+	return true;
+}
+
+/* Note what the client has brought about since the last wait. */
+static void
+note_progress(struct guard *guard, const struct protocol *protocol)
+{
+	bool in_body = protocol_in_body(protocol);
+
+	if (protocol->commands == guard->commands && !in_body)
+		return;
+	guard->commands = protocol->commands;
+	guard->progress = seconds();
+	if (!in_body)
+		guard->body = 0;
+	else if (guard->body == 0)
+		guard->body = guard->progress;
+}
+
+/* After a call on fd failed: whether to try it again. */
+static bool
+may_retry(int fd, short events)
+{
+	struct pollfd ready = { .fd = fd, .events = events };
+
+	/* Whoever started us may share a descriptor that does not block. */
+	if (errno == EAGAIN)
+		(void)poll(&ready, 1, -1); /* the next call tells */
+	return errno == EAGAIN || errno == EINTR;
+}
+
+/* Send the replies. A client that does not read them is cut off when due. */
+static void
+send_replies(struct guard *guard, struct protocol *protocol)
+{
+	size_t sent = 0;
+	enum protocol_end why;
+
+	while (sent < protocol->out_len && !guard->gone) {
+		ssize_t wrote;
+
+		if (alarmed && is_due(guard, protocol, &why) &&
+		    why != PROTOCOL_END_SHUTDOWN) {
+			guard->gone = true;
+			break;
+		}
+		wrote = write(guard->out_fd, protocol->out + sent,
+		    protocol->out_len - sent);
+		if (wrote >= 0)
+			sent += (size_t)wrote;
+		else if (!may_retry(guard->out_fd, POLLOUT))
+			guard->gone = true;
+	}
+	protocol->out_len = 0;
+}
+
+static const char *
+end_name(enum protocol_end why)
+{
+	static const char *const names[PROTOCOL_END_COUNT] = {
+		[PROTOCOL_END_INPUT] = "hangup",
+		[PROTOCOL_END_IDLE] = "idle",
+		[PROTOCOL_END_SLOW] = "slow",
+		[PROTOCOL_END_DEADLINE] = "deadline",
+		[PROTOCOL_END_SHUTDOWN] = "shutdown",
+	};
+
+	return names[why];
+}
+
+/* Send what there is, then wait for input, or for the end of patience. */
+static void
+receive(struct guard *guard, struct session *session)
+{
+	struct protocol *protocol = &session->protocol;
+	enum protocol_end why = PROTOCOL_END_INPUT;
+	size_t room;
+	char *place;
+
+	note_progress(guard, protocol);
+	send_replies(guard, protocol);
+	place = protocol_room(protocol, &room);
+	while (!guard->gone) {
+		ssize_t got;
+
+		if ((alarmed || stopping) && is_due(guard, protocol, &why))
+			break;
+		got = read(guard->in_fd, place, room);
+		if (got > 0) {
+			protocol_add(protocol, (size_t)got);
+			return;
+		}
+		if (got == 0 || !may_retry(guard->in_fd, POLLIN))
+			break;
+		why = PROTOCOL_END_INPUT;
+	}
+	session->end = end_name(why);
+	protocol_end(protocol, why);
+}
+
+/* A signal must not make a file system give up in the middle of a commit. */
+static void
+serve(struct session *session, enum protocol_want want)
+{
+	sigset_t held, before;
+
+	if (want != PROTOCOL_WANT_COMMIT) {
+		session_serve(session, want);
+		return;
+	}
+	(void)sigfillset(&held); /* cannot fail, as the next ones */
+	(void)sigprocmask(SIG_BLOCK, &held, &before);
+	session_serve(session, want);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Whether the client sent more than the session has looked at. */
+static bool
+has_unread(const struct guard *guard, const struct session *session)
+{
+	const struct protocol *protocol = &session->protocol;
+	char byte;
+
+	return protocol->in_end > protocol->in_start ||
+	    recv(guard->in_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+void
+serve_linger(int in_fd, int out_fd)
+{
+	static char junk[4096];
+	size_t drained = 0;
+
+	if (shutdown(out_fd, SHUT_WR) < 0)
+		return; /* not a socket, or nobody is there */
+	alarmed = 0;
+	alarm(LINGER_SECONDS);
+	while (!alarmed && drained < LINGER_OCTETS) {
+		ssize_t got = read(in_fd, junk, sizeof(junk));
+
+		if (got > 0)
+			drained += (size_t)got;
+		else if (got == 0 || !may_retry(in_fd, POLLIN))
+			break;
+	}
+	alarm(0);
+}
+
+static void
+show(const struct title *title, const struct session *session)
+{
+	const struct protocol *protocol = &session->protocol;
+
+	if (protocol_in_body(protocol))
+		title_set(title, "smtpd: %s %s %llu octets",
+		    session->peer->address, protocol->verb,
+		    (unsigned long long)protocol->octets);
+	else
+		title_set(title, "smtpd: %s %s", session->peer->address,
+		    protocol->verb[0] == '\0' ? "-" : protocol->verb);
+}
+
+static void
+converse(
+    struct session *session, struct guard *guard, const struct title *title)
+{
+	enum protocol_end why;
+
+	(void)is_due(guard, &session->protocol, &why); /* sets the alarm */
+	for (;;) {
+		enum protocol_want want;
+
+		/* Not only where the input has run dry: it never may, with a
+		 * client that pipelines one message after the other. */
+		if (stopping && protocol_at_rest(&session->protocol)) {
+			send_replies(guard, &session->protocol);
+			session->end = end_name(PROTOCOL_END_SHUTDOWN);
+			protocol_end(&session->protocol, PROTOCOL_END_SHUTDOWN);
+		}
+		want = protocol_step(&session->protocol);
+		switch (want) {
+		case PROTOCOL_WANT_INPUT:
+			show(title, session);
+			receive(guard, session);
+			break;
+		case PROTOCOL_WANT_OUTPUT:
+			send_replies(guard, &session->protocol);
+			break;
+		case PROTOCOL_WANT_CLOSE:
+			send_replies(guard, &session->protocol);
+			if (!guard->gone &&
+			    (!session->protocol.quit ||
+				has_unread(guard, session)))
+				serve_linger(guard->in_fd, guard->out_fd);
+			return;
+		default:
+			serve(session, want);
+			break;
+		}
+	}
+}
+
+void
+serve_session(struct session *session, int in_fd, int out_fd,
+    const struct config *config, const struct title *title)
+{
+	struct guard guard = {
+		.in_fd = in_fd,
+		.out_fd = out_fd,
+		.config = config,
+		.started = seconds(),
+	};
+
+	guard.progress = guard.started;
+	converse(session, &guard, title);
+	session_finish(session);
+}
