@@ -3,6 +3,7 @@
 #include "session.h"
 
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -349,14 +350,23 @@ session_mailboxes(struct mailboxes *mailboxes, const struct config *config,
 	return mailbox_open(mailboxes, config->domains);
 }
 
-int
-session_init(struct session *session, const struct config *config,
-    struct log *log, const struct peer *peer, bool early)
+void
+session_init(struct session *session, struct log *log)
 {
-	bool accept = config->bare_newline == CONFIG_NEWLINE_ACCEPT ||
-	    (config->bare_newline == CONFIG_NEWLINE_AUTO &&
-		peer->kind == PEER_NONE);
+	session->log = log;
+	session->mailboxes.root_fd = -1;
+}
 
+int
+session_configure(struct session *session, const struct config *config)
+{
+	struct mailboxes mailboxes;
+
+	if (session_mailboxes(&mailboxes, config, note_problem, session) < 0)
+		return -1;
+	if (session->mailboxes.root_fd >= 0)
+		close(session->mailboxes.root_fd);
+	session->mailboxes = mailboxes;
 	session->settings = (struct protocol_settings){
 		.hostname = config->hostname,
 		.size_max = config->message_size,
@@ -367,20 +377,38 @@ session_init(struct session *session, const struct config *config,
 		.lmtp = config->lmtp,
 		.vrfy = config->vrfy,
 		.expn = config->expn,
-		.bare_newline = accept,
 	};
-	session->log = log;
+	session->newline = (enum config_newline)config->bare_newline;
+	session->reject_over_quota =
+	    config->over_quota == CONFIG_OVER_QUOTA_REJECT;
+	return 0;
+}
+
+bool
+session_is_current(const struct session *session, const struct config *config)
+{
+	struct stat named, opened;
+
+	return session->mailboxes.root_fd >= 0 &&
+	    stat(config->domains, &named) == 0 &&
+	    fstat(session->mailboxes.root_fd, &opened) == 0 &&
+	    named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
+}
+
+void
+session_begin(struct session *session, const struct peer *peer, bool early)
+{
+	session->settings.bare_newline =
+	    session->newline == CONFIG_NEWLINE_ACCEPT ||
+	    (session->newline == CONFIG_NEWLINE_AUTO &&
+		peer->kind == PEER_NONE);
 	session->peer = peer;
 	session->end = "refused";
 	session->started = microseconds();
 	protocol_init(&session->protocol, &session->settings, early);
-	if (session_mailboxes(
-		&session->mailboxes, config, note_problem, session) < 0)
-		return -1;
 	store_init(&session->store, session->mailboxes.root_fd,
-	    session->settings.hostname, (unsigned)config->mailboxes,
-	    config->over_quota == CONFIG_OVER_QUOTA_REJECT);
-	return 0;
+	    session->settings.hostname, session->mailboxes.members_max,
+	    session->reject_over_quota);
 }
 
 void
@@ -398,6 +426,8 @@ session_finish(struct session *session)
 	log_field(&record, "end", "%s", protocol->quit ? "quit" : session->end);
 	log_field(&record, "duration", "%" PRId64 ".%06" PRId64, took / 1000000,
 	    took % 1000000);
+	if (session->unconfined != NULL)
+		log_field(&record, "unconfined", "%s", session->unconfined);
 	log_write(session->log, &record);
 	reset(session);
 	store_free(&session->store);

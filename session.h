@@ -23,10 +23,13 @@ struct session {
 	struct protocol protocol;
 	struct protocol_settings settings;
 	struct mailboxes mailboxes;
+	enum config_newline newline;
+	bool reject_over_quota;
 	struct store store;
 	struct log *log;
 	const struct peer *peer;
 	const char *end;		  /* how it ended, for the record */
+	const char *unconfined;		  /* what the sandbox lacks, or NULL */
 	struct address sender, recipient; /* the first of the transaction */
 	char recipients[SESSION_RECIPIENTS_MAX + 1]; /* all, printed */
 	struct mailbox_list found;
@@ -43,10 +46,23 @@ struct session {
 int session_mailboxes(struct mailboxes *mailboxes, const struct config *config,
     void (*note)(void *, enum mailbox_note, const char *), void *note_to);
 
-/* Begin a session with a peer. config, log and peer outlive it. early: the
- * client has spoken already. Returns 0, or -1 with errno. */
-int session_init(struct session *session, const struct config *config,
-    struct log *log, const struct peer *peer, bool early);
+/* Nothing but where records go. log outlives the session. */
+void session_init(struct session *session, struct log *log);
+
+/* What sessions need of the settings, once for all that are forked from here:
+ * the domains directory is opened. config outlives the session. Returns 0, or
+ * -1 with errno, and what was configured before stays. */
+int session_configure(struct session *session, const struct config *config);
+
+/* Whether the domains directory is still the one that was opened: another may
+ * have been mounted or put in its place. */
+bool session_is_current(
+    const struct session *session, const struct config *config);
+
+/* Begin a session with a peer, which outlives it. early: the client has spoken
+ * already. */
+void session_begin(
+    struct session *session, const struct peer *peer, bool early);
 
 /* Do what protocol_step() wants; not for INPUT, OUTPUT and CLOSE. */
 void session_serve(struct session *session, enum protocol_want want);

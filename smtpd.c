@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* smtpd.c - main: which descriptors did we get, who are we, and the session
- * under alarm().
+ * under alarm(), be it the only one or one of an accept loop.
  *
  * Owns descriptors, signals and time; knows no verb of the language. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "lib/listen.h"
+#include "lib/sandbox.h"
+#include "lib/systemd.h"
 #include "lib/title.h"
 #include "session.h"
 
@@ -30,7 +32,11 @@
 enum {
 	LINGER_SECONDS = 2,	 /* for a client to read our last reply */
 	LINGER_OCTETS = 1 << 20, /* of what it still sends meanwhile */
+	FIELDS_ROOM = 1 << 20,	 /* of a file, for what we add to a message */
 };
+
+/* What a client is told where the fault is ours (RFC 5321, 3.1). */
+#define OUR_FAULT "4.3.5 service not available: a local configuration error"
 
 /* What waits are guarded by. Times are seconds of CLOCK_MONOTONIC. */
 struct guard {
@@ -77,6 +83,8 @@ catch_signals(void)
 	(void)sigaction(SIGPIPE, &on, NULL);
 	/* A file size limit is an error of write(2), for the client to hear. */
 	(void)sigaction(SIGXFSZ, &on, NULL);
+	/* The accept loop takes it out of a queue, a session has no use for it. */
+	(void)sigaction(SIGHUP, &on, NULL);
 	/* Whoever started us may have blocked them, and no wait would end. */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -328,34 +336,23 @@ run_session(
 	}
 }
 
-/* --- descriptors --- */
+/* --- what there is to work with --- */
 
-/* The first descriptor that systemd passed (sd_listen_fds(3)), or -1. Its
- * library is loaded only where the environment says that there is one. */
-static int
-passed_descriptor(void)
-{
-	int (*listen_fds)(int) = NULL;
-	void *library;
-
-	if (getenv("LISTEN_FDS") == NULL)
-		return -1;
-	library = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
-	if (library != NULL)
-		*(void **)&listen_fds = dlsym(library, "sd_listen_fds");
-	return listen_fds != NULL && listen_fds(1) > 0 ? 3 : -1;
-}
-
-/* Whether standard error is the client's socket, as under inetd. */
-static bool
-is_client(int fd)
-{
-	struct stat ours, client;
-
-	return fstat(STDERR_FILENO, &ours) == 0 && fstat(fd, &client) == 0 &&
-	    S_ISSOCK(ours.st_mode) && ours.st_dev == client.st_dev &&
-	    ours.st_ino == client.st_ino;
-}
+struct server {
+	struct config config;
+	struct config_call call;
+	struct log log;
+	struct session session;
+	struct sandbox sandbox;
+	struct guard guard;
+	struct peer peer;
+	struct title title;
+	struct listen listen;
+	int argc;
+	char **argv;
+	char text[CONFIG_TEXT_MAX + SANDBOX_TEXT_MAX + 1]; /* of an obstacle */
+	char unconfined[SANDBOX_LAYERS * (SANDBOX_TEXT_MAX + 1)];
+};
 
 /* Descriptors 0 to 2 must be open, or a file of ours would become one. */
 static bool
@@ -369,46 +366,42 @@ hold_standard_descriptors(void)
 	return true;
 }
 
-/* --- who we are --- */
-
-/* Become the configured user where we are root. Returns NULL, or what is in
- * the way. */
-static const char *
-drop_privileges(const struct config *config)
+/* Whether standard error is the client's socket, as under inetd. */
+static bool
+is_client(int fd)
 {
-	static char text[CONFIG_TEXT_MAX + 128];
-	const struct passwd *user;
+	struct stat ours, client;
 
-	if (geteuid() != 0 || strcmp(config->user, "root") == 0)
-		return NULL;
-	user = getpwnam(config->user);
-	if (user == NULL) {
-		(void)snprintf(text, sizeof(text),
-		    "started as root, and there "
-		    "is no user \"%s\" to become; make one, choose another "
-		    "with --user=NAME, or insist with --user=root",
-		    config->user);
-		return text;
-	}
-	if (initgroups(user->pw_name, user->pw_gid) == 0 &&
-	    setresgid(user->pw_gid, user->pw_gid, user->pw_gid) == 0 &&
-	    setresuid(user->pw_uid, user->pw_uid, user->pw_uid) == 0)
-		return NULL;
-	(void)snprintf(text, sizeof(text), "cannot become user \"%s\": %s",
-	    config->user, strerror(errno));
-	return text;
+	return fstat(STDERR_FILENO, &ours) == 0 && fstat(fd, &client) == 0 &&
+	    S_ISSOCK(ours.st_mode) && ours.st_dev == client.st_dev &&
+	    ours.st_ino == client.st_ino;
 }
 
-/* --- main --- */
-
-/* We cannot serve: the operator is told why, a record for each line of text,
- * and a client that it is not its fault (RFC 5321, 3.1). */
-static int
-give_up(struct log *log, const struct guard *guard, const struct peer *peer,
-    const char *text, int status)
+static bool
+is_file(int fd)
 {
-	static const char reply[] =
-	    "421 4.3.5 service not available: a local configuration error\r\n";
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static void
+choose_log(struct server *server)
+{
+	const struct config *config = &server->config;
+	bool client = is_client(server->guard.in_fd);
+
+	log_init(&server->log,
+	    config->log == CONFIG_LOG_AUTO ||
+		    (client && config->log == CONFIG_LOG_STDERR)
+		? log_choose(client)
+		: (enum log_destination)(config->log - CONFIG_LOG_JOURNAL));
+}
+
+/* A problem for each line of text. */
+static void
+log_lines(struct log *log, const char *text)
+{
 	struct log_record record;
 
 	while (*text != '\0') {
@@ -419,13 +412,108 @@ give_up(struct log *log, const struct guard *guard, const struct peer *peer,
 		log_write(log, &record);
 		text += len + (text[len] == '\n');
 	}
-	if (peer->kind == PEER_LISTENING)
-		return status;
-	if (write(guard->out_fd, reply, sizeof(reply) - 1) < 0)
-		return status; /* then nobody is there */
-	linger(guard, peer);
-	return status;
 }
+
+/* --- the sandbox --- */
+
+static struct log *violation_log;
+
+/* A call was refused. It comes where it was made, not in between as other
+ * signals do, so the log can be written to. The signal's own action comes
+ * next, for whoever waits for us. */
+static void
+on_violation(int signal_number, siginfo_t *info, void *context)
+{
+	struct log_record record;
+
+	(void)context;
+	log_begin(&record, LOG_PROBLEM);
+	log_field(&record, "problem",
+	    "the sandbox refused system call %d (%s) and ended the process",
+	    info->si_syscall, sandbox_call_name(info->si_syscall));
+	log_write(violation_log, &record);
+	(void)raise(signal_number);
+}
+
+static void
+catch_violations(struct log *log)
+{
+	struct sigaction on = {
+		.sa_sigaction = on_violation,
+		.sa_flags = SA_SIGINFO | (int)SA_RESETHAND,
+	};
+
+	violation_log = log;
+	(void)sigaction(SIGSYS, &on, NULL); /* cannot fail: it exists */
+}
+
+static void
+confine_tree(struct server *server)
+{
+	if (server->config.sandbox != CONFIG_SANDBOX_OFF)
+		sandbox_tree(
+		    &server->sandbox, server->session.mailboxes.root_fd);
+}
+
+/* What is to hold for all sessions from here on. */
+static void
+confine_process(struct server *server)
+{
+	if (server->config.sandbox == CONFIG_SANDBOX_OFF)
+		return;
+	log_open(&server->log);
+	tzset();
+	catch_violations(&server->log);
+	sandbox_process(&server->sandbox, geteuid() == 0);
+	confine_tree(server);
+}
+
+static void
+confine_session(struct server *server)
+{
+	const struct config *config = &server->config;
+	struct sandbox_limits limits = { .memory = config->memory };
+
+	if (config->sandbox == CONFIG_SANDBOX_OFF)
+		return;
+	/* Records and replies that go to a file of any size are no message. */
+	if (config->message_size > 0 && !is_file(STDERR_FILENO) &&
+	    !is_file(server->guard.out_fd))
+		limits.file_size = config->message_size + FIELDS_ROOM;
+	sandbox_session(&server->sandbox, &limits);
+}
+
+/* The last of it, once. */
+static void
+confine_calls(struct server *server, bool listener)
+{
+	if (server->config.sandbox != CONFIG_SANDBOX_OFF &&
+	    !sandbox_is_active(&server->sandbox, SANDBOX_SECCOMP))
+		sandbox_calls(&server->sandbox, listener);
+}
+
+/* What the sandbox lacks though it is wanted: "landlock: not in this kernel;
+ * ...", or NULL. */
+static const char *
+unconfined(struct server *server)
+{
+	char text[SANDBOX_TEXT_MAX + 1];
+	size_t len = 0;
+
+	if (server->config.sandbox == CONFIG_SANDBOX_OFF)
+		return NULL;
+	for (size_t i = 0; i < SANDBOX_LAYERS; i++) {
+		if (sandbox_is_active(&server->sandbox, i))
+			continue;
+		sandbox_describe(&server->sandbox, i, text);
+		len += (size_t)snprintf(server->unconfined + len,
+		    sizeof(server->unconfined) - len, "%s%s: %s",
+		    len > 0 ? "; " : "", sandbox_name(i), text);
+	}
+	return len > 0 ? server->unconfined : NULL;
+}
+
+/* --- one session --- */
 
 static bool
 spoke_early(const struct config *config, const struct peer *peer, int fd)
@@ -437,11 +525,241 @@ spoke_early(const struct config *config, const struct peer *peer, int fd)
 	    recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
+/* The operator is told why we cannot serve, and a client that it is not its
+ * fault. */
 static int
-report(const struct config *config, const struct config_call *call, bool loaded)
+give_up(struct server *server, const char *text, int status)
 {
+	static const char reply[] = "421 " OUR_FAULT "\r\n";
+
+	log_lines(&server->log, text);
+	if (write(server->guard.out_fd, reply, sizeof(reply) - 1) < 0)
+		return status; /* then nobody is there */
+	linger(&server->guard, &server->peer);
+	return status;
+}
+
+/* A session that is ready but for its peer. */
+static int
+serve_peer(struct server *server)
+{
+	const struct guard *guard = &server->guard;
+	int on = 1;
+
+	/* A reply never waits for the acknowledgement of the one before. */
+	if (server->peer.kind == PEER_NETWORK)
+		(void)setsockopt(guard->out_fd, IPPROTO_TCP, TCP_NODELAY, &on,
+		    sizeof(on)); /* else it is slower, no more */
+	session_begin(&server->session, &server->peer,
+	    spoke_early(&server->config, &server->peer, guard->in_fd));
+	title_init(&server->title, server->argv);
+	run_session(&server->session, &server->guard, &server->title);
+	session_finish(&server->session);
+	return EX_OK;
+}
+
+/* Who we are and where mail lives. Returns NULL, or what is in the way, and
+ * the exit status for it. */
+static const char *
+prepare(struct server *server, int *status)
+{
+	const char *obstacle =
+	    sandbox_become(server->config.user, server->text);
+
+	*status = EX_CONFIG;
+	if (obstacle != NULL)
+		return obstacle;
+	if (session_configure(&server->session, &server->config) == 0)
+		return NULL;
+	*status = EX_OSERR;
+	(void)snprintf(server->text, sizeof(server->text), "domains = %s: %s",
+	    server->config.domains, strerror(errno));
+	return server->text;
+}
+
+static int
+serve_one(struct server *server, bool loaded)
+{
+	const char *obstacle = server->call.problems;
+	int status = EX_CONFIG;
+
+	if (loaded)
+		obstacle = prepare(server, &status);
+	if (obstacle != NULL)
+		return give_up(server, obstacle, status);
+	confine_process(server);
+	confine_session(server);
+	confine_calls(server, false);
+	server->session.unconfined = unconfined(server);
+	if (server->config.sandbox == CONFIG_SANDBOX_REQUIRE &&
+	    server->session.unconfined != NULL)
+		return give_up(
+		    server, server->session.unconfined, EX_UNAVAILABLE);
+	return serve_peer(server);
+}
+
+/* --- the accept loop --- */
+
+static void
+log_listener(
+    struct server *server, const char *state, const char *key, const char *text)
+{
+	const struct listen *listen = &server->listen;
+	struct log_record record;
+
+	log_begin(&record, LOG_LISTENER);
+	log_field(&record, "state", "%s", state);
+	log_field(&record, "running", "%zu", listen->children_len);
+	log_field(&record, "messages", "%lu", listen_messages(listen));
+	log_field(&record, "refused", "%lu", listen->refused);
+	if (text != NULL)
+		log_field(&record, key, "%s", text);
+	log_write(&server->log, &record);
+}
+
+/* Serve from here on, or with an obstacle turn everybody away: whoever listens
+ * would only start us again and again if we ended. */
+static void
+open_or_close(struct server *server, const char *obstacle, bool stays)
+{
+	const struct config *config = &server->config;
+
+	if (obstacle == NULL) {
+		confine_calls(server, true);
+		if (config->sandbox == CONFIG_SANDBOX_REQUIRE)
+			obstacle = unconfined(server);
+	}
+	if (obstacle != NULL)
+		log_lines(&server->log, obstacle);
+	listen_ready(&server->listen,
+	    &(struct listen_settings){
+		.sessions = (unsigned)config->sessions,
+		.sessions_per_source = (unsigned)config->sessions_per_source,
+		.drain_timeout = (unsigned)config->drain_timeout,
+		.idle_exit = (unsigned)config->idle_exit,
+		.stays = stays,
+		.closed = obstacle == NULL ? NULL : OUR_FAULT,
+	    });
+	log_listener(server, obstacle == NULL ? "ready" : "closed",
+	    "unconfined", unconfined(server));
+}
+
+/* SIGHUP: the settings anew; where they are wrong, those from before. Whom we
+ * became and how we are confined does not change any more. */
+static void
+reload(struct server *server)
+{
+	static struct config before;
+	const char *obstacle = server->call.problems;
+	int status;
+
+	before = server->config;
+	if (config_load(&server->config, &server->call, server->argc,
+		server->argv) == 0) {
+		memcpy(server->config.user, before.user, sizeof(before.user));
+		server->config.sandbox = before.sandbox;
+		obstacle = prepare(server, &status);
+	}
+	if (obstacle == NULL) {
+		confine_tree(server);
+		open_or_close(server, NULL, server->listen.settings.stays);
+		return;
+	}
+	server->config = before;
+	log_lines(&server->log, obstacle);
+	listen_ready(&server->listen, &server->listen.settings);
+	log_listener(server, "unchanged", NULL, NULL);
+}
+
+/* In a child: the session, with what was prepared for it. */
+static int
+serve_connection(struct server *server)
+{
+	server->guard.in_fd = server->guard.out_fd = server->listen.fd;
+	peer_describe(server->listen.fd, &server->peer);
+	if (!session_is_current(&server->session, &server->config)) {
+		const char *obstacle;
+		int status;
+
+		obstacle = prepare(server, &status);
+		if (obstacle != NULL)
+			return give_up(server, obstacle, status);
+		confine_tree(server);
+	}
+	confine_session(server);
+	(void)serve_peer(server);
+	listen_count(&server->listen, server->session.messages);
+	return EX_OK;
+}
+
+/* The listening sockets from first on. */
+static int
+serve_many(struct server *server, int first, unsigned count, bool loaded)
+{
+	/* inetd and the service manager start us again. */
+	bool stays = first != STDIN_FILENO && !systemd_started_us();
+	const char *obstacle;
+	int status;
+
+	if (listen_init(&server->listen, first, count) < 0) {
+		(void)snprintf(server->text, sizeof(server->text),
+		    "%u descriptors from %d on: %s; all are to be "
+		    "listening sockets, at most %d",
+		    count, first, strerror(errno), LISTEN_MAX);
+		log_lines(&server->log, server->text);
+		return EX_CONFIG;
+	}
+	obstacle = prepare(server, &status);
+	confine_process(server);
+	open_or_close(server, loaded ? obstacle : server->call.problems, stays);
+	for (;;)
+		switch (listen_next(&server->listen)) {
+		case LISTEN_SESSION:
+			return serve_connection(server);
+		case LISTEN_RELOAD:
+			reload(server);
+			break;
+		case LISTEN_DRAIN:
+			log_listener(server, "draining", NULL, NULL);
+			break;
+		case LISTEN_REFUSED:
+			log_listener(
+			    server, "refusing", "reason", server->listen.text);
+			break;
+		case LISTEN_CRASH:
+		case LISTEN_TROUBLE:
+			log_lines(&server->log, server->listen.text);
+			break;
+		default:
+			log_listener(server, "done", NULL, NULL);
+			return EX_OK;
+		}
+}
+
+/* --- main --- */
+
+/* Enter the sandbox, and tell how that went. */
+static void
+show_sandbox(struct server *server)
+{
+	char text[SANDBOX_TEXT_MAX + 1];
+
+	confine_process(server);
+	confine_session(server);
+	confine_calls(server, false);
+	for (size_t i = 0; i < SANDBOX_LAYERS; i++) {
+		sandbox_describe(&server->sandbox, i, text);
+		(void)printf("sandbox: %s: %s\n", sandbox_name(i), text);
+	}
+}
+
+static int
+report(struct server *server, bool loaded)
+{
+	const struct config_call *call = &server->call;
 	const char *obstacle;
 	unsigned problems = 0;
+	int status;
 
 	switch (call->action) {
 	case CONFIG_HELP:
@@ -457,74 +775,57 @@ report(const struct config *config, const struct config_call *call, bool loaded)
 		(void)fputs(call->problems, stdout);
 	for (const char *at = call->problems; *at != '\0'; at++)
 		problems += *at == '\n';
-	obstacle = drop_privileges(config);
+	obstacle = sandbox_become(server->config.user, server->text);
 	if (obstacle != NULL) {
 		(void)puts(obstacle);
 		problems++;
 	}
 	if (call->action == CONFIG_EXPLAIN)
-		return problems > 0 ? EX_CONFIG
-				    : check_explain(config, call->address);
-	return check_domains(config, problems);
+		return problems > 0
+		    ? EX_CONFIG
+		    : check_explain(&server->config, call->address);
+	status = check_domains(&server->config, problems);
+	show_sandbox(server);
+	return status;
 }
 
 int
 main(int argc, char *argv[])
 {
-	static struct session session;
-	static struct config config;
-	static struct config_call call;
-	struct guard guard = { .in_fd = STDIN_FILENO,
-		.out_fd = STDOUT_FILENO,
-		.config = &config };
-	struct title title;
-	struct peer peer;
-	struct log log;
-	bool loaded, client;
-	int passed;
-	const char *obstacle;
+	static struct server server;
+	struct guard *guard = &server.guard;
+	unsigned passed = 0;
+	bool loaded;
 
 	if (!hold_standard_descriptors())
 		return EX_OSERR;
-	loaded = config_load(&config, &call, argc, argv) == 0;
-	if (call.action != CONFIG_RUN) {
-		int status = report(&config, &call, loaded);
+	server.argc = argc;
+	server.argv = argv;
+	*guard = (struct guard){
+		.in_fd = STDIN_FILENO,
+		.out_fd = STDOUT_FILENO,
+		.config = &server.config,
+	};
+	session_init(&server.session, &server.log);
+	sandbox_init(&server.sandbox);
+	loaded = config_load(&server.config, &server.call, argc, argv) == 0;
+	if (server.call.action != CONFIG_RUN) {
+		int status = report(&server, loaded);
 
 		return fflush(stdout) == 0 ? status : EX_IOERR;
 	}
 	catch_signals();
 	umask(0);
-	peer_describe(guard.in_fd, &peer);
-	passed = peer.kind == PEER_NONE ? passed_descriptor() : -1;
-	if (passed >= 0) {
-		guard.in_fd = guard.out_fd = passed;
-		peer_describe(passed, &peer);
+	peer_describe(guard->in_fd, &server.peer);
+	if (server.peer.kind == PEER_NONE)
+		passed = systemd_descriptors();
+	if (passed > 0) {
+		guard->in_fd = guard->out_fd = SYSTEMD_FD_FIRST;
+		peer_describe(guard->in_fd, &server.peer);
 	}
-	client = is_client(guard.in_fd);
-	log_init(&log,
-	    config.log == CONFIG_LOG_AUTO ||
-		    (client && config.log == CONFIG_LOG_STDERR)
-		? log_choose(client)
-		: (enum log_destination)(config.log - CONFIG_LOG_JOURNAL));
-	if (peer.kind == PEER_LISTENING)
-		return give_up(&log, &guard, &peer,
-		    "the descriptor is a "
-		    "listening socket; use Accept=yes (systemd) or nowait "
-		    "(inetd)",
-		    EX_CONFIG);
-	if (!loaded)
-		return give_up(&log, &guard, &peer, call.problems, EX_CONFIG);
-	obstacle = drop_privileges(&config);
-	if (obstacle != NULL)
-		return give_up(&log, &guard, &peer, obstacle, EX_CONFIG);
-	if (session_init(&session, &config, &log, &peer,
-		spoke_early(&config, &peer, guard.in_fd)) < 0) {
-		(void)snprintf(call.problems, sizeof(call.problems),
-		    "domains = %s: %s", config.domains, strerror(errno));
-		return give_up(&log, &guard, &peer, call.problems, EX_OSERR);
-	}
-	title_init(&title, argv);
-	run_session(&session, &guard, &title);
-	session_finish(&session);
-	return EX_OK;
+	choose_log(&server);
+	if (server.peer.kind == PEER_LISTENING || passed > 1)
+		return serve_many(
+		    &server, guard->in_fd, passed > 0 ? passed : 1, loaded);
+	return serve_one(&server, loaded);
 }

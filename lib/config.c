@@ -62,6 +62,15 @@ static const struct row rows[] = {
 	    "longest session, with s, min or h", { 0 } },
 	{ "data-rate", SIZE, FIELD(data_rate), "100", 0, INT32_MAX,
 	    "least octets a second of a message, after idle-timeout", { 0 } },
+	{ "sessions", COUNT, FIELD(sessions), "500", 0, 100000,
+	    "most sessions at once of the accept loop; 0 is no limit", { 0 } },
+	{ "sessions-per-source", COUNT, FIELD(sessions_per_source), "20", 0,
+	    100000, "the same of one address, or IPv6 /64; 0 is no limit",
+	    { 0 } },
+	{ "idle-exit", TIME, FIELD(idle_exit), "5s", 0, 2592000,
+	    "how long the accept loop waits for another session", { 0 } },
+	{ "drain-timeout", TIME, FIELD(drain_timeout), "30s", 0, 86400,
+	    "how long sessions go on when it is to stop", { 0 } },
 	{ "lmtp", CHOICE, FIELD(lmtp), "no", BOOLEAN, "speak LMTP",
 	    { "no", "yes" } },
 	{ "vrfy", CHOICE, FIELD(vrfy), "no", BOOLEAN, "answer VRFY",
@@ -81,6 +90,11 @@ static const struct row rows[] = {
 	    { "retry", "reject" } },
 	{ "user", TEXT, FIELD(user), "smtpd", 1, 255,
 	    "whom to become when started as root; root: nobody else", { 0 } },
+	{ "sandbox", CHOICE, FIELD(sandbox), "auto", 0, 2,
+	    "confine sessions: as the kernel can, or not without all of it",
+	    { "auto", "require", "off" } },
+	{ "memory", SIZE, FIELD(memory), "256M", 0, INT64_MAX,
+	    "most memory of a session, with K, M or G; 0 is no limit", { 0 } },
 	{ "log", CHOICE, FIELD(log), "auto", 0, 3, "where records go",
 	    { "auto", "journal", "syslog", "stderr" } },
 };
@@ -543,7 +557,7 @@ config_help(FILE *out)
 		    : rows[i].type == HOST		 ? config.hostname
 							 : rows[i].start;
 
-		(void)fprintf(out, "  --%-16s %s (%s)\n", rows[i].name,
+		(void)fprintf(out, "  --%-19s %s (%s)\n", rows[i].name,
 		    rows[i].help, start);
 	}
 	(void)fprintf(out,

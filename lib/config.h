@@ -30,6 +30,11 @@ enum config_log {
 };
 enum config_over_quota { CONFIG_OVER_QUOTA_RETRY, CONFIG_OVER_QUOTA_REJECT };
 enum config_early { CONFIG_EARLY_REFUSE, CONFIG_EARLY_ALLOW };
+enum config_sandbox {
+	CONFIG_SANDBOX_AUTO,
+	CONFIG_SANDBOX_REQUIRE,
+	CONFIG_SANDBOX_OFF
+};
 
 /* Every setting; smtpd.conf(5) says what each is for. */
 struct config {
@@ -42,7 +47,11 @@ struct config {
 	uint64_t idle_timeout, session_timeout; /* seconds */
 	uint64_t data_rate;			/* octets a second */
 	uint64_t lmtp, vrfy, expn;		/* 0 or 1 */
-	uint64_t bare_newline, over_quota, early_talker, log; /* enums above */
+	uint64_t sessions, sessions_per_source;
+	uint64_t drain_timeout, idle_exit; /* seconds */
+	uint64_t memory;		   /* octets */
+	/* enums above */
+	uint64_t bare_newline, over_quota, early_talker, log, sandbox;
 };
 
 /* What the command line asked for besides settings. */

@@ -7,7 +7,6 @@
 #ifndef LOG_H
 #define LOG_H
 
-#include <sys/uio.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,17 +19,18 @@ enum log_destination { LOG_TO_JOURNAL, LOG_TO_SYSLOG, LOG_TO_STDERR };
 
 /* Kinds of record; each has a name and an entry in the message catalog. */
 enum log_event {
-	LOG_SESSION, /* a session ended */
-	LOG_MESSAGE, /* a message was stored, or could not be */
-	LOG_REJECT,  /* a command or a message was refused */
-	LOG_PROBLEM, /* something the operator should mend */
+	LOG_SESSION,  /* a session ended */
+	LOG_MESSAGE,  /* a message was stored, or could not be */
+	LOG_REJECT,   /* a command or a message was refused */
+	LOG_PROBLEM,  /* something the operator should mend */
+	LOG_LISTENER, /* the accept loop began, changed or ended */
 	LOG_EVENT_COUNT,
 };
 
 struct log {
 	enum log_destination destination;
 	bool opened;
-	int (*sendv)(const struct iovec *, int); /* libsystemd's, or NULL */
+	int fd; /* a socket, for the journal; else -1 */
 };
 
 /* A record being gathered: log_begin, fields, log_write. */
@@ -48,9 +48,12 @@ struct log_record {
  * is); else to the journal if there is one, else to syslog. */
 enum log_destination log_choose(bool client);
 
-/* Choose a destination. It is opened by the first record: libsystemd is loaded
- * for the journal only, and where it cannot be, syslog takes its place. */
+/* Choose a destination. It is opened by the first record. */
 void log_init(struct log *log, enum log_destination destination);
+
+/* Open the destination now: before a sandbox, or a fork. Where there can be no
+ * socket for the journal, syslog takes its place. */
+void log_open(struct log *log);
 
 void log_begin(struct log_record *record, enum log_event event);
 

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+/* listen.h - the accept loop: a process for each connection, and no more of
+ * them than allowed.
+ *
+ *        +--------------- listen_next ---------------+
+ *        |  poll: listeners, signals, the next time  |
+ *        |    accept -> too many? 421 : fork ------- | -> LISTEN_SESSION, in
+ *        |    SIGCHLD -> wait                        |    the child
+ *        |    SIGHUP -> LISTEN_RELOAD                |
+ *        |    SIGTERM -> drain, then SIGTERM to all  |
+ *        +-------------------------------------------+
+ *
+ * Reads nothing that a client sends and never waits for one. Knows sockets,
+ * processes and time; knows of SMTP the one reply to whom it turns away. */
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include <sys/types.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	LISTEN_MAX = 64, /* listening sockets */
+	LISTEN_TEXT_MAX = 255,
+};
+
+struct listen_settings {
+	unsigned sessions;	      /* at once, 0 for no limit */
+	unsigned sessions_per_source; /* of an IPv4 address, an IPv6 network
+				       * of 64 bits, a local user; 0: none */
+	unsigned drain_timeout;	      /* seconds for sessions after SIGTERM */
+	unsigned idle_exit;	      /* seconds without a session */
+	bool stays;		      /* nobody would start us again: no exit */
+	const char *closed; /* why there is no service, with its enhanced
+			       * status code: told to each client; or NULL */
+};
+
+enum listen_event {
+	LISTEN_NOTHING, /* never returned: go on */
+	LISTEN_SESSION, /* in a child: .fd is its connection */
+	LISTEN_RELOAD,	/* SIGHUP: read the settings again */
+	LISTEN_DRAIN,	/* SIGTERM: no more sessions are taken */
+	LISTEN_CRASH,	/* a signal ended a session: .text says which, whose */
+	LISTEN_REFUSED, /* a limit was reached: .text says which. Told once
+			 * until sessions that count to it have ended */
+	LISTEN_TROUBLE, /* no process or descriptor to be had: .text */
+	LISTEN_DONE,	/* no session is left, and none is to come */
+};
+
+/* Where a connection comes from, as limits see it. */
+struct listen_source {
+	unsigned char kind, address[8];
+};
+
+struct listen_child {
+	pid_t pid;
+	struct listen_source source;
+	bool told; /* that its source reached the limit */
+};
+
+struct listen {
+	struct pollfd fds[1 + LISTEN_MAX]; /* signals, then the listeners */
+	unsigned listeners;
+	struct listen_settings settings;
+	struct listen_child *children;
+	size_t children_len, children_max;
+	unsigned long *messages; /* stored so far; shared with the children */
+	unsigned long refused;
+	sigset_t before; /* the signals that a child blocks */
+	bool reap, draining;
+	/* Milliseconds of CLOCK_MONOTONIC; ends are 0 for none. */
+	int64_t idle_since, drain_end, pause_end, status_at, watchdog_at;
+	int64_t pause, watchdog;	  /* how long; 0 for none */
+	char status[LISTEN_TEXT_MAX + 1]; /* as last told */
+	char text[LISTEN_TEXT_MAX + 1];	  /* of the event */
+	int fd;				  /* of LISTEN_SESSION */
+};
+
+/* Take over count listening sockets from descriptor first on, and SIGCHLD,
+ * SIGHUP and SIGTERM, which are blocked from here on. Returns 0, or -1 with
+ * errno: E2BIG above LISTEN_MAX sockets, ENOTSOCK or EINVAL for one that does
+ * not listen, and what the kernel says. */
+int listen_init(struct listen *listen, int first, unsigned count);
+
+/* New settings; the service manager is told that we are ready. */
+void listen_ready(
+    struct listen *listen, const struct listen_settings *settings);
+
+/* Accept and wait until there is something to do for the caller. After
+ * LISTEN_SESSION this is the child: signals are as they were, the listening
+ * sockets closed. */
+enum listen_event listen_next(struct listen *listen);
+
+/* How many messages all sessions that have ended have stored. */
+unsigned long listen_messages(const struct listen *listen);
+
+/* In a child: count messages that it has stored. */
+void listen_count(struct listen *listen, unsigned messages);
+
+#endif

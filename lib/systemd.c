@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+/* systemd.c - see systemd.h for the contract. */
+#include "systemd.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The decimal number in an environment variable, 0 where there is none. */
+static uint64_t
+number(const char *name)
+{
+	const char *value = getenv(name);
+	uint64_t result = 0;
+
+	if (value == NULL || *value == '\0')
+		return 0;
+	for (; *value >= '0' && *value <= '9'; value++)
+		if (__builtin_mul_overflow(result, 10, &result) ||
+		    __builtin_add_overflow(
+			result, (unsigned)(*value - '0'), &result))
+			return 0;
+	return *value == '\0' ? result : 0;
+}
+
+/* Whether the process that a variable names is this one: what a parent of ours
+ * was told is not meant for us. */
+static bool
+is_us(const char *name)
+{
+	return number(name) == (uint64_t)getpid();
+}
+
+unsigned
+systemd_descriptors(void)
+{
+	uint64_t count = number("LISTEN_FDS");
+
+	if (count == 0 || count > INT_MAX - SYSTEMD_FD_FIRST ||
+	    !is_us("LISTEN_PID"))
+		return 0;
+	for (unsigned i = 0; i < count; i++)
+		if (fcntl(SYSTEMD_FD_FIRST + (int)i, F_SETFD, FD_CLOEXEC) < 0)
+			return 0; /* no such descriptor: a false promise */
+	return (unsigned)count;
+}
+
+bool
+systemd_started_us(void)
+{
+	return is_us("SYSTEMD_EXEC_PID");
+}
+
+uint64_t
+systemd_watchdog(void)
+{
+	if (getenv("WATCHDOG_PID") != NULL && !is_us("WATCHDOG_PID"))
+		return 0;
+	return number("WATCHDOG_USEC");
+}
+
+void
+systemd_notify(const char *lines)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *path = getenv("NOTIFY_SOCKET");
+	size_t len = path == NULL ? 0 : strlen(path);
+	int fd;
+
+	if (len < 2 || len >= sizeof(address.sun_path))
+		return;
+	memcpy(address.sun_path, path, len);
+	if (path[0] == '@') /* the abstract name space, unix(7) */
+		address.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	(void)sendto(fd, lines, strlen(lines), MSG_DONTWAIT | MSG_NOSIGNAL,
+	    (struct sockaddr *)&address,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	close(fd);
+}
