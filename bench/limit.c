@@ -37,25 +37,33 @@ die(const char *what)
 	exit(1);
 }
 
-static int
-open_new(const char *maildir, int flags)
+/* The new/ of each Maildir, kept open. */
+static int *
+open_directories(char *const maildirs[], long count)
 {
+	int *directories = calloc((size_t)count, sizeof(*directories));
 	char name[4096];
-	int fd;
 
-	(void)snprintf(name, sizeof(name), "%s/new", maildir);
-	fd = open(name, flags | O_CLOEXEC, 0600);
-	if (fd < 0)
-		die(name);
-	return fd;
+	if (directories == NULL)
+		die("limit");
+	for (long i = 0; i < count; i++) {
+		(void)snprintf(name, sizeof(name), "%s/new", maildirs[i]);
+		directories[i] = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (directories[i] < 0)
+			die(name);
+	}
+	return directories;
 }
 
 static void
-deliver(char *const maildirs[], long count, long number)
+deliver(const int *directories, long count, long number)
 {
-	int fd = open_new(maildirs[number % count], O_TMPFILE | O_WRONLY);
+	int fd = openat(directories[number % count], ".",
+	    O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	char self[64], name[64];
 
+	if (fd < 0)
+		die("O_TMPFILE");
 	for (long left = octets; left > 0; left -= WRITE_MAX) {
 		size_t len = (size_t)(left < WRITE_MAX ? left : WRITE_MAX);
 
@@ -65,23 +73,14 @@ deliver(char *const maildirs[], long count, long number)
 	if (fdatasync(fd) < 0)
 		die("fdatasync");
 	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	(void)snprintf(name, sizeof(name), "%d.%ld", (int)getpid(), number);
-	for (long i = 0; i < links; i++) {
-		int dir = open_new(maildirs[(number + i) % count],
-		    O_RDONLY | O_DIRECTORY);
-
-		if (linkat(AT_FDCWD, self, dir, name, AT_SYMLINK_FOLLOW) < 0)
+	(void)snprintf(name, sizeof(name), "%ld", number);
+	for (long i = 0; i < links; i++)
+		if (linkat(AT_FDCWD, self, directories[(number + i) % count],
+		    name, AT_SYMLINK_FOLLOW) < 0)
 			die("linkat");
-		close(dir);
-	}
-	for (long i = 0; i < links; i++) {
-		int dir = open_new(maildirs[(number + i) % count],
-		    O_RDONLY | O_DIRECTORY);
-
-		if (fsync(dir) < 0)
+	for (long i = 0; i < links; i++)
+		if (fsync(directories[(number + i) % count]) < 0)
 			die("fsync");
-		close(dir);
-	}
 	close(fd);
 }
 
@@ -98,6 +97,7 @@ main(int argc, char *argv[])
 	struct rusage usage;
 	int status, bad = 0;
 	double begin;
+	int *directories;
 	char *octet;
 
 	if (count < 1) {
@@ -114,6 +114,7 @@ main(int argc, char *argv[])
 		die("limit");
 	memset(octet, 'x', WRITE_MAX);
 	body = octet;
+	directories = open_directories(argv + 5, count);
 	begin = now();
 	for (long i = 0; i < processes; i++) {
 		pid_t pid = fork();
@@ -122,7 +123,7 @@ main(int argc, char *argv[])
 			die("fork");
 		if (pid == 0) {
 			for (long k = i; k < messages; k += processes)
-				deliver(argv + 5, count, k);
+				deliver(directories, count, k);
 			_exit(0);
 		}
 	}
