@@ -10,6 +10,7 @@
  * object. Knows no TLS and no AUTH. */
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <arpa/inet.h>
@@ -17,6 +18,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -565,6 +567,8 @@ main(int argc, char *argv[])
 		if (pid < 0)
 			die("fork");
 		if (pid == 0) {
+			/* End with the parent: it may be interrupted. */
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 			work(i, processes, (parallel + processes - 1 - i) /
 			    processes, &results[i]);
 			_exit(0);

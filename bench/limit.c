@@ -7,9 +7,11 @@
  * write, fdatasync; for each of its LINKS Maildirs a name in new/; for each
  * of these directories fsync. No network, no language, no log. Prints one
  * JSON object. */
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +124,8 @@ main(int argc, char *argv[])
 		if (pid < 0)
 			die("fork");
 		if (pid == 0) {
+			/* End with the parent: it may be interrupted. */
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 			for (long k = i; k < messages; k += processes)
 				deliver(directories, count, k);
 			_exit(0);
