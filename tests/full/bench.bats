@@ -42,9 +42,9 @@ setup_file() {
 @test "more instructions are noticed, and fewer" {
 	need gcc valgrind
 	export COUNTS=$WORK/counts
-	awk '$1 == "MAIL" { sub(/[0-9]+ a/, int($2 * 0.94) " a") }
-		$1 == "RCPT" { sub(/[0-9]+ a/, int($2 * 1.07) " a") }
-		$1 == "EHLO" { sub(/[0-9]+ a/, int($2 * 1.03) " a") }
+	awk '$1 == "MAIL" { sub(/[0-9]+ per/, int($2 * 0.94) " per") }
+		$1 == "RCPT" { sub(/[0-9]+ per/, int($2 * 1.07) " per") }
+		$1 == "EHLO" { sub(/[0-9]+ per/, int($2 * 1.03) " per") }
 		{ print }' "$ROOT/bench/counts.txt" >"$COUNTS"
 	counts
 	[ "$status" -eq 1 ]
