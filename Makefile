@@ -137,6 +137,22 @@ replay: $(FUZZERS)
 
 .PHONY: fuzz replay
 
+# --- how fast: bench/run --help tells more ---
+# make bench [PEERS="postfix mailfront"] [BENCH="--quick"]
+PEERS =
+BENCH =
+BENCHES = $(BUILD)/bench/client $(BUILD)/bench/limit
+
+$(BENCHES): $(BUILD)/bench/%: bench/%.c
+	@mkdir -p $(@D)
+	$(COMPILE) -MF $@.d -o $@ $<
+
+bench-programs: $(BENCHES)
+bench: smtpd bench-programs
+	@bench/run --peers='$(PEERS)' $(BENCH)
+
+.PHONY: bench bench-programs
+
 clean:
 	rm -rf smtpd *.[od] */*.[od] $(BUILD)
 
