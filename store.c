@@ -372,7 +372,7 @@ store_open(struct store *store, const char *id, time_t seconds)
 
 	(void)snprintf(store->id, sizeof(store->id), "%s", id);
 	store->seconds = seconds;
-	store->size = store->written = 0;
+	store->size = store->written = store->begun = 0;
 	store->buffer_len = 0;
 	store->verdict = VERDICT_YES;
 	/* A mailbox that is gone by now has its turn at the commit. */
@@ -470,11 +470,27 @@ change_file(struct store *store, enum verdict verdict)
 		if (copy_file(store->file.fd, other.fd, store->written) == 0) {
 			drop_file(&store->file);
 			store->file = other;
+			store->begun = 0;
 			return true;
 		}
 		drop_file(&other);
 	}
 	return false;
+}
+
+/* Let the disk begin with what was written of a long message, while the client
+ * still sends: then the sync at its end is short. Only a hint, so it may fail.
+ * 25 MiB took 47 ms without, of which the sync took 18. */
+static void
+write_ahead(struct store *store)
+{
+	off_t from = (off_t)store->begun;
+
+	if (store->written - store->begun < STORE_AHEAD)
+		return;
+	(void)sync_file_range(store->file.fd, from,
+	    (off_t)store->written - from, SYNC_FILE_RANGE_WRITE);
+	store->begun = store->written;
 }
 
 /* Write what was gathered, then bytes[0..len). */
@@ -490,6 +506,7 @@ flush_with(struct store *store, const char *bytes, size_t len)
 
 		if (write_all(store->file.fd, vector, 2) == 0) {
 			store->written += store->buffer_len + len;
+			write_ahead(store);
 			break;
 		}
 		verdict = failed(store, "write", store->id);

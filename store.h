@@ -24,10 +24,11 @@
 #include "lib/verdict.h"
 
 enum {
-	STORE_BUFFER = 16384, /* octets gathered for one write */
-	STORE_ID_MAX = 63,    /* octets of a message id */
-	STORE_NAME_MAX = 255, /* octets of a file name */
-	STORE_OPEN_MAX = 32,  /* directories held open in a commit */
+	STORE_BUFFER = 16384,  /* octets gathered for one write */
+	STORE_AHEAD = 1 << 20, /* octets the disk is told of at once */
+	STORE_ID_MAX = 63,     /* octets of a message id */
+	STORE_NAME_MAX = 255,  /* octets of a file name */
+	STORE_OPEN_MAX = 32,   /* directories held open in a commit */
 	STORE_PROBLEM_MAX = 512,
 };
 
@@ -76,6 +77,7 @@ struct store {
 	char id[STORE_ID_MAX + 1];
 	uint64_t size;	  /* of the message so far */
 	uint64_t written; /* octets of it in the file */
+	uint64_t begun;	  /* octets that the disk was told of */
 	size_t buffer_len;
 	char buffer[STORE_BUFFER];
 };

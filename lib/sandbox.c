@@ -354,6 +354,7 @@ static const struct call calls[] = {
 	{ SYS_renameat2, ALL, NULL },
 	{ SYS_fsync, ALL, NULL },
 	{ SYS_fdatasync, ALL, NULL },
+	{ SYS_sync_file_range, ALL, NULL },
 	{ SYS_ftruncate, ALL, NULL },
 	{ SYS_fchmod, ALL, NULL },
 	{ SYS_fchown, ALL, NULL },
