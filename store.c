@@ -88,7 +88,7 @@ store_room(struct store *store, uint64_t size)
 static bool
 grow(void **array, size_t len, size_t *max, size_t size)
 {
-	size_t more = *max == 0 ? 8 : *max * 2;
+	size_t more = *max == 0 ? 1 : *max * 2;
 	void *grown;
 
 	if (len < *max)

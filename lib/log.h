@@ -13,6 +13,7 @@
 enum {
 	LOG_RECORD_MAX = 4096, /* octets of a record; what is more is cut */
 	LOG_FIELDS_MAX = 24,
+	LOG_LINE_MAX = 4 * LOG_RECORD_MAX + 64, /* every octet as \xNN */
 };
 
 enum log_destination { LOG_TO_JOURNAL, LOG_TO_SYSLOG, LOG_TO_STDERR };
@@ -27,10 +28,14 @@ enum log_event {
 	LOG_EVENT_COUNT,
 };
 
+/* Large, and meant to be static: on the stack a record would touch every page
+ * of it. */
 struct log {
 	enum log_destination destination;
 	bool opened;
 	int fd; /* a socket, for the journal; else -1 */
+	/* A line, and for the journal its fields once more. */
+	char out[2 * LOG_LINE_MAX + LOG_FIELDS_MAX * sizeof("SMTPD_=\n")];
 };
 
 /* A record being gathered: log_begin, fields, log_write. */
