@@ -26,7 +26,8 @@ bool systemd_started_us(void);
 uint64_t systemd_watchdog(void);
 
 /* Tell the service manager what has changed: lines NAME=value, sd_notify(3).
- * Without one, and where it cannot be told, nothing happens: it only watches. */
+ * Without one, and where it cannot be told within a second, nothing happens: it
+ * only watches. */
 void systemd_notify(const char *lines);
 
 #endif
