@@ -348,24 +348,33 @@ open_or_close(struct server *server, const char *obstacle, bool stays)
 	    "unconfined", unconfined(server));
 }
 
-/* SIGHUP: the settings anew; where they are wrong, those from before. Whom we
- * became and how we are confined does not change any more. */
+/* SIGHUP: the settings anew; where they are wrong, those from before. Once we
+ * were open, whom we became and how we are confined does not change. */
 static void
 reload(struct server *server)
 {
 	static struct config before;
 	const char *obstacle = server->call.problems;
+	bool closed = server->listen.settings.closed != NULL;
 	int status;
 
 	before = server->config;
 	if (config_load(&server->config, &server->call, server->argc,
 		server->argv) == 0) {
-		memcpy(server->config.user, before.user, sizeof(before.user));
-		server->config.sandbox = before.sandbox;
+		if (!closed) {
+			memcpy(server->config.user, before.user,
+			    sizeof(before.user));
+			server->config.sandbox = before.sandbox;
+		}
 		obstacle = prepare(server, &status);
 	}
 	if (obstacle == NULL) {
-		confine_tree(server);
+		/* Perhaps as another user than when it was closed. */
+		if (closed &&
+		    !sandbox_is_active(&server->sandbox, SANDBOX_SECCOMP))
+			confine_process(server);
+		else
+			confine_tree(server);
 		open_or_close(server, NULL, server->listen.settings.stays);
 		return;
 	}
