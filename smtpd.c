@@ -281,6 +281,18 @@ prepare(struct server *server, int *status)
 	return server->text;
 }
 
+/* A session that is confined as far as it can be. */
+static int
+serve_confined(struct server *server)
+{
+	server->session.unconfined = unconfined(server);
+	if (server->config.sandbox == CONFIG_SANDBOX_REQUIRE &&
+	    server->session.unconfined != NULL)
+		return give_up(
+		    server, server->session.unconfined, EX_UNAVAILABLE);
+	return serve_peer(server);
+}
+
 static int
 serve_one(struct server *server, bool loaded)
 {
@@ -294,12 +306,7 @@ serve_one(struct server *server, bool loaded)
 	confine_process(server);
 	confine_session(server);
 	confine_calls(server, false);
-	server->session.unconfined = unconfined(server);
-	if (server->config.sandbox == CONFIG_SANDBOX_REQUIRE &&
-	    server->session.unconfined != NULL)
-		return give_up(
-		    server, server->session.unconfined, EX_UNAVAILABLE);
-	return serve_peer(server);
+	return serve_confined(server);
 }
 
 /* --- the accept loop --- */
@@ -388,21 +395,21 @@ reload(struct server *server)
 static int
 serve_connection(struct server *server)
 {
+	int status;
+
 	server->in_fd = server->out_fd = server->listen.fd;
 	peer_describe(server->listen.fd, &server->peer);
 	if (!session_is_current(&server->session, &server->config)) {
-		const char *obstacle;
-		int status;
+		const char *obstacle = prepare(server, &status);
 
-		obstacle = prepare(server, &status);
 		if (obstacle != NULL)
 			return give_up(server, obstacle, status);
 		confine_tree(server);
 	}
 	confine_session(server);
-	(void)serve_peer(server);
+	status = serve_confined(server);
 	listen_count(&server->listen, server->session.messages);
-	return EX_OK;
+	return status;
 }
 
 /* The listening sockets from first on. */
@@ -499,6 +506,11 @@ report(struct server *server, bool loaded)
 		    : check_explain(&server->config, call->address);
 	status = check_domains(&server->config, problems);
 	show_sandbox(server);
+	if (server->config.sandbox == CONFIG_SANDBOX_REQUIRE &&
+	    unconfined(server) != NULL) {
+		(void)puts("sandbox = require: that is not all of it");
+		status = EX_CONFIG;
+	}
 	return status;
 }
 
