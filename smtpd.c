@@ -329,13 +329,18 @@ log_listener(
 }
 
 /* Serve from here on, or with an obstacle turn everybody away: whoever listens
- * would only start us again and again if we ended. */
+ * would only start us again and again if we ended. Then we are not confined
+ * yet, for we may have to become another user first. */
 static void
 open_or_close(struct server *server, const char *obstacle, bool stays)
 {
 	const struct config *config = &server->config;
 
 	if (obstacle == NULL) {
+		if (sandbox_is_active(&server->sandbox, SANDBOX_PRIVILEGES))
+			confine_tree(server);
+		else
+			confine_process(server);
 		confine_calls(server, true);
 		if (config->sandbox == CONFIG_SANDBOX_REQUIRE)
 			obstacle = unconfined(server);
@@ -352,7 +357,7 @@ open_or_close(struct server *server, const char *obstacle, bool stays)
 		.closed = obstacle == NULL ? NULL : OUR_FAULT,
 	    });
 	log_listener(server, obstacle == NULL ? "ready" : "closed",
-	    "unconfined", unconfined(server));
+	    "unconfined", obstacle == NULL ? unconfined(server) : NULL);
 }
 
 /* SIGHUP: the settings anew; where they are wrong, those from before. Once we
@@ -376,12 +381,6 @@ reload(struct server *server)
 		obstacle = prepare(server, &status);
 	}
 	if (obstacle == NULL) {
-		/* Perhaps as another user than when it was closed. */
-		if (closed &&
-		    !sandbox_is_active(&server->sandbox, SANDBOX_SECCOMP))
-			confine_process(server);
-		else
-			confine_tree(server);
 		open_or_close(server, NULL, server->listen.settings.stays);
 		return;
 	}
@@ -430,7 +429,6 @@ serve_many(struct server *server, int first, unsigned count, bool loaded)
 		return EX_CONFIG;
 	}
 	obstacle = prepare(server, &status);
-	confine_process(server);
 	open_or_close(server, loaded ? obstacle : server->call.problems, stays);
 	for (;;)
 		switch (listen_next(&server->listen)) {
