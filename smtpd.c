@@ -293,6 +293,18 @@ prepare(struct server *server, int *status)
 	return server->text;
 }
 
+/* A session that is confined as far as it can be. */
+static int
+serve_confined(struct server *server)
+{
+	server->session.unconfined = unconfined(server);
+	if (server->config.sandbox == CONFIG_SANDBOX_REQUIRE &&
+	    server->session.unconfined != NULL)
+		return give_up(
+		    server, server->session.unconfined, EX_UNAVAILABLE);
+	return serve_peer(server);
+}
+
 static int
 serve_one(struct server *server, bool loaded)
 {
@@ -307,12 +319,7 @@ serve_one(struct server *server, bool loaded)
 	confine_process(server);
 	confine_session(server);
 	confine_calls(server, false);
-	server->session.unconfined = unconfined(server);
-	if (server->config.sandbox == CONFIG_SANDBOX_REQUIRE &&
-	    server->session.unconfined != NULL)
-		return give_up(
-		    server, server->session.unconfined, EX_UNAVAILABLE);
-	return serve_peer(server);
+	return serve_confined(server);
 }
 
 /* --- the accept loop --- */
@@ -335,13 +342,18 @@ log_listener(
 }
 
 /* Serve from here on, or with an obstacle turn everybody away: whoever listens
- * would only start us again and again if we ended. */
+ * would only start us again and again if we ended. Then we are not confined
+ * yet, for we may have to become another user first. */
 static void
 open_or_close(struct server *server, const char *obstacle, bool stays)
 {
 	const struct config *config = &server->config;
 
 	if (obstacle == NULL) {
+		if (sandbox_is_active(&server->sandbox, SANDBOX_PRIVILEGES))
+			confine_tree(server);
+		else
+			confine_process(server);
 		confine_calls(server, true);
 		if (config->sandbox == CONFIG_SANDBOX_REQUIRE)
 			obstacle = unconfined(server);
@@ -358,27 +370,30 @@ open_or_close(struct server *server, const char *obstacle, bool stays)
 		.closed = obstacle == NULL ? NULL : OUR_FAULT,
 	    });
 	log_listener(server, obstacle == NULL ? "ready" : "closed",
-	    "unconfined", unconfined(server));
+	    "unconfined", obstacle == NULL ? unconfined(server) : NULL);
 }
 
-/* SIGHUP: the settings anew; where they are wrong, those from before. Whom we
- * became and how we are confined does not change any more. */
+/* SIGHUP: the settings anew; where they are wrong, those from before. Once we
+ * were open, whom we became and how we are confined does not change. */
 static void
 reload(struct server *server)
 {
 	static struct config before;
 	const char *obstacle = server->call.problems;
+	bool closed = server->listen.settings.closed != NULL;
 	int status;
 
 	before = server->config;
 	if (config_load(&server->config, &server->call, server->argc,
 		server->argv) == 0) {
-		memcpy(server->config.user, before.user, sizeof(before.user));
-		server->config.sandbox = before.sandbox;
+		if (!closed) {
+			memcpy(server->config.user, before.user,
+			    sizeof(before.user));
+			server->config.sandbox = before.sandbox;
+		}
 		obstacle = prepare(server, &status);
 	}
 	if (obstacle == NULL) {
-		confine_tree(server);
 		open_or_close(server, NULL, server->listen.settings.stays);
 		return;
 	}
@@ -392,21 +407,21 @@ reload(struct server *server)
 static int
 serve_connection(struct server *server)
 {
+	int status;
+
 	server->in_fd = server->out_fd = server->listen.fd;
 	peer_describe(server->listen.fd, &server->peer);
 	if (!session_is_current(&server->session, &server->config)) {
-		const char *obstacle;
-		int status;
+		const char *obstacle = prepare(server, &status);
 
-		obstacle = prepare(server, &status);
 		if (obstacle != NULL)
 			return give_up(server, obstacle, status);
 		confine_tree(server);
 	}
 	confine_session(server);
-	(void)serve_peer(server);
+	status = serve_confined(server);
 	listen_count(&server->listen, server->session.messages);
-	return EX_OK;
+	return status;
 }
 
 /* inetd gives us its socket three times. Away from where other things belong it
@@ -442,7 +457,6 @@ serve_many(struct server *server, int first, unsigned count, bool loaded)
 	}
 	serve_catch_signals();
 	obstacle = prepare(server, &status);
-	confine_process(server);
 	open_or_close(server, loaded ? obstacle : server->call.problems, stays);
 	for (;;)
 		switch (listen_next(&server->listen)) {
@@ -518,6 +532,11 @@ report(struct server *server, bool loaded)
 		    : check_explain(&server->config, call->address);
 	status = check_domains(&server->config, problems);
 	show_sandbox(server);
+	if (server->config.sandbox == CONFIG_SANDBOX_REQUIRE &&
+	    unconfined(server) != NULL) {
+		(void)puts("sandbox = require: that is not all of it");
+		status = EX_CONFIG;
+	}
 	return status;
 }
 

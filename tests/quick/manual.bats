@@ -111,9 +111,11 @@ here() {
 	same records "$(sed -n 's/^\t\[LOG_[A-Z]*\] = { "\([a-z]*\)",$/\1/p' \
 		"$ROOT/lib/log.c")" \
 		"$(section smtpd.8 LOGGING | sed -n 's/^\.It Sy //p')"
-	same fields "$(sed -n \
-		's/.*log_\(field\|path\)([^,]*, "\([a-z]*\)".*/\2/p' \
-		"$ROOT"/*.c "$ROOT"/lib/*.c)" \
+	# A call may be longer than a line.
+	same fields "$(cat "$ROOT"/*.c "$ROOT"/lib/*.c | tr -s '\n\t ' ' ' |
+		grep -o 'log_\(field\|path\|listener\)([^;{]*;' |
+		sed -n 's/^log_\(field\|path\)([^,]*, "\([a-z]*\)".*/\2/p
+		s/^log_listener([^"]*\(".*\)\{0,1\}"[a-z]*", "\([a-z]*\)".*/\2/p')" \
 		"$(section smtpd.8 LOGGING | sed -n 's/^\.It Cm //p')"
 }
 
@@ -122,18 +124,40 @@ here() {
 
 	for end in quit $(sed -n 's/^.*->end = "\([a-z]*\)";$/\1/p
 		s/^\t*\[PROTOCOL_END_[A-Z]*\] = "\([a-z]*\)",$/\1/p' \
-		"$ROOT/session.c" "$ROOT/smtpd.c"); do
+		"$ROOT/session.c" "$ROOT/serve.c"); do
 		section smtpd.8 LOGGING | grep -qx "\.Li $end\( [,;]\)\{0,1\}" ||
 			{ echo "end=$end is not in smtpd(8)"; return 1; }
 	done
 }
 
+@test "every state of the accept loop is in smtpd(8)" {
+	local state states
+
+	# "name", or condition ? "name" : "name"
+	states=$(tr -s '\n\t ' ' ' <"$ROOT/smtpd.c" |
+		grep -o 'log_listener( \{0,1\}server, [^;]*;' |
+		sed 's/[^"]*\("[a-z]*"\( : "[a-z]*"\)\{0,1\}\).*/\1/' |
+		grep -o '[a-z]*')
+	[ "$(wc -l <<<"$states")" -gt 5 ]
+	for state in $states; do
+		section smtpd.8 LOGGING | grep -qx "\.Li $state" ||
+			{ echo "state=$state is not in smtpd(8)"; return 1; }
+	done
+}
+
+@test "every layer of the sandbox is in smtpd(8), in the order of --check" {
+	diff <("$SMTPD" --user="$(id -un)" --domains="$DOMAINS" --check |
+		sed -n 's/^sandbox: \([a-z_]*\): .*/\1/p') \
+		<(section smtpd.8 SANDBOX | sed -n 's/^\.It //p')
+}
+
 @test "every variable of the environment is in smtpd(8)" {
 	local name names
 
-	names=$(sed -n 's/.*getenv("\([A-Z_]*\)").*/\1/p' "$ROOT"/*.c \
+	names=$(sed -n 's/.*getenv("\([A-Z_]*\)").*/\1/p
+		s/.*\(number\|is_us\)("\([A-Z_]*\)").*/\2/p' "$ROOT"/*.c \
 		"$ROOT"/lib/*.c)
-	[ -n "$names" ]
+	grep -q LISTEN_PID <<<"$names"
 	for name in $names TCPREMOTEIP REMOTE_ADDR; do
 		section smtpd.8 ENVIRONMENT | grep -Eq "^\.It Ev .*$name( |$)" ||
 			{ echo "$name is not in smtpd(8)"; return 1; }

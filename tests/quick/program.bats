@@ -543,18 +543,6 @@ shows() {
 	run -67 smtpd --explain="carol@[tag:$(printf '%0100d' 0)]"
 }
 
-@test "a listening socket is refused, and the client is not the operator" {
-	need python3
-	run -78 --separate-stderr python3 -c '
-import os, socket, sys
-listener = socket.create_server(("127.0.0.1", 0))
-os.dup2(listener.fileno(), 0)
-os.execv(sys.argv[1], sys.argv[1:])' "$SMTPD" --user="$(id -un)" \
-		--domains="$DOMAINS"
-	[ -z "$output" ]
-	[[ $stderr = *'listening socket'* ]]
-}
-
 @test "root becomes the user, or does not run" {
 	root_only
 	run -78 --separate-stderr "$SMTPD" --user=nobody-of-this-name \
