@@ -432,10 +432,11 @@ cursor() {
 @test "a drop-in makes it an accept loop" {
 	idle
 	[ "$(inside systemctl show -P Accept smtpd.socket)" = yes ]
-	inside install -D -m 644 -t /etc/systemd/system/smtpd.socket.d \
-		/usr/local/share/doc/smtpd/accept-loop.conf
-	inside systemctl daemon-reload
-	inside systemctl restart smtpd.socket
+	# The commands that it has in its comment.
+	sed -n 's/^#\t//p' "$MACHINE/usr/local/share/doc/smtpd/accept-loop.conf" \
+		>"$MACHINE/switch"
+	[ "$(wc -l <"$MACHINE/switch")" = 5 ]
+	inside bash -e /switch
 	[ "$(inside systemctl show -P Accept smtpd.socket)" = no ]
 	[ "$(loop ActiveState)" = inactive ]
 	set_to idle-exit 1h
@@ -740,12 +741,10 @@ cursor() {
 }
 
 @test "without the drop-in it is a unit for each session again" {
-	inside rm -r /etc/systemd/system/smtpd.socket.d
-	inside systemctl daemon-reload
-	# Whether or not a loop runs.
 	inside talk <<<QUIT
-	inside systemctl restart smtpd.socket
-	before=$(cursor)
+	inside sed -i 's/^install .*/rm -r \\/
+		s,^    .*, /etc/systemd/system/smtpd.socket.d,' /switch
+	inside bash -e /switch
 	id=$(send_to alice@example.org)
 	[ -n "$id" ]
 	inside journalctl --sync
@@ -753,6 +752,25 @@ cursor() {
 		grep '"_SYSTEMD_UNIT":"smtpd@'
 	[ "$(loop ActiveState)" = inactive ]
 	idle
+}
+
+@test "without a stop in between the loop comes to rest, too" {
+	inside install -D -m 644 -t /etc/systemd/system/smtpd.socket.d \
+		/usr/local/share/doc/smtpd/accept-loop.conf
+	inside systemctl daemon-reload
+	inside systemctl restart smtpd.socket
+	inside talk <<<QUIT
+	[ "$(loop ActiveState)" = active ]
+	inside rm -r /etc/systemd/system/smtpd.socket.d
+	inside systemctl daemon-reload
+	# It is restarted, gets no socket, and has nothing to do.
+	inside systemctl restart smtpd.socket || :
+	await sh -c '[ "$(systemctl is-active smtpd.service)" = failed ]'
+	[ "$(loop NRestarts)" = 0 ]
+	id=$(send_to alice@example.org)
+	[ -n "$id" ]
+	idle
+	inside systemctl reset-failed smtpd.service
 }
 
 @test "after all that, nothing has failed and nothing is left running" {
