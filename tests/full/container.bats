@@ -69,13 +69,18 @@ mailbox() {
 	inside install -d -o smtpd -g smtpd "/var/lib/smtpd/domains/$1"
 }
 
+# What to say for one message to mailboxes.
+lines_to() {
+	printf '%s\n' 'EHLO client.example' 'MAIL FROM:<carol@example.com>'
+	printf 'RCPT TO:<%s>\n' "$@"
+	printf '%s\n' DATA 'Subject: hello' '' hello .
+}
+
 # One message for mailboxes through port 25; prints its id.
 send_to() {
 	{
-		printf '%s\n' 'EHLO client.example' \
-			'MAIL FROM:<carol@example.com>'
-		printf 'RCPT TO:<%s>\n' "$@"
-		printf '%s\n' DATA 'Subject: hello' '' hello . QUIT
+		lines_to "$@"
+		echo QUIT
 	} | inside talk | sed -n 's/^250 2.0.0 .*id=//p'
 }
 
@@ -87,8 +92,16 @@ stored() {
 # One message, and all that the journal is to say of it and of the unit that
 # took it: journal_tells UNIT
 journal_tells() {
-	local field id size
-	id=$(send_to alice@example.org)
+	local before field id size
+	before=$(inside journalctl -q -o cat SMTPD_RESULT=stored | wc -l)
+	# Fields that begin with _ are journald's: it looks at the process, if
+	# that is still there.
+	id=$({
+		lines_to alice@example.org
+		await sh -c '[ "$(journalctl -q -o cat SMTPD_RESULT=stored |
+			wc -l)" -gt '"$before"' ]'
+		echo QUIT
+	} | inside talk | sed -n 's/^250 2.0.0 .*id=//p')
 	inside journalctl --sync
 	run inside journalctl -o json SMTPD_ID="$id"
 	[ "${#lines[@]}" = 1 ]
