@@ -68,10 +68,12 @@ LIB = $(DESTDIR)$(PREFIX)/lib
 SHARE = $(DESTDIR)$(PREFIX)/share
 CONF = $(DESTDIR)$(sysconfdir)/smtpd/smtpd.conf
 TEXTS = $(LIB)/systemd/system/smtpd.socket \
+	$(LIB)/systemd/system/smtpd.service \
 	$(LIB)/systemd/system/smtpd@.service \
 	$(LIB)/systemd/catalog/smtpd.catalog \
 	$(LIB)/sysusers.d/smtpd.conf $(LIB)/tmpfiles.d/smtpd.conf \
 	$(SHARE)/doc/smtpd/smtpd.xinetd \
+	$(SHARE)/doc/smtpd/accept-loop.conf \
 	$(patsubst man/%,$(SHARE)/man/man8/%,$(wildcard man/*.8)) \
 	$(patsubst man/%,$(SHARE)/man/man5/%,$(wildcard man/*.5))
 PATHS = 's,/usr/local,$(PREFIX),g; s,/var/lib,$(localstatedir)/lib,g; \
@@ -80,11 +82,12 @@ INSTALL = install -D -m 644
 
 install: smtpd
 	install -D -t $(SBIN) smtpd
-	$(INSTALL) -t $(LIB)/systemd/system systemd/smtpd.socket systemd/smtpd@.service
+	$(INSTALL) -t $(LIB)/systemd/system systemd/smtpd.socket \
+		systemd/smtpd.service systemd/smtpd@.service
 	$(INSTALL) -t $(LIB)/systemd/catalog systemd/smtpd.catalog
 	$(INSTALL) systemd/smtpd.sysusers $(LIB)/sysusers.d/smtpd.conf
 	$(INSTALL) systemd/smtpd.tmpfiles $(LIB)/tmpfiles.d/smtpd.conf
-	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd
+	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd systemd/accept-loop.conf
 	for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -t $(SHARE)/man/man$${page##*.} $$page || exit 1; \
 	done

@@ -403,6 +403,7 @@ session_begin(struct session *session, const struct peer *peer, bool early)
 	    (session->newline == CONFIG_NEWLINE_AUTO &&
 		peer->kind == PEER_NONE);
 	session->peer = peer;
+	session->mailboxes.here = peer->here;
 	session->end = "refused";
 	session->started = microseconds();
 	protocol_init(&session->protocol, &session->settings, early);

@@ -479,12 +479,13 @@ find_in(struct search *search, const char *directory,
 	return verdict;
 }
 
-/* Whether an address literal names an interface of this machine. */
+/* Whether an address literal names an interface of this machine, or what the
+ * client takes for one. */
 static bool
-is_own_literal(const struct address *address)
+is_own_literal(const char *here, const struct address *address)
 {
 	char text[INET6_ADDRSTRLEN];
-	unsigned char bytes[sizeof(struct in6_addr)];
+	unsigned char bytes[sizeof(struct in6_addr)], ours[sizeof(bytes)];
 	bool v6 = address->domain[1] == 'I' || address->domain[1] == 'i';
 	size_t from = v6 ? sizeof("[IPv6:") - 1 : 1;
 	size_t len = address->domain_len - from - 1;
@@ -495,8 +496,13 @@ is_own_literal(const struct address *address)
 		return false;
 	memcpy(text, address->domain + from, len);
 	text[len] = '\0';
-	if (inet_pton(v6 ? AF_INET6 : AF_INET, text, bytes) != 1 ||
-	    getifaddrs(&interfaces) < 0)
+	if (inet_pton(v6 ? AF_INET6 : AF_INET, text, bytes) != 1)
+		return false;
+	if (here != NULL &&
+	    inet_pton(v6 ? AF_INET6 : AF_INET, here, ours) == 1 &&
+	    memcmp(ours, bytes, v6 ? 16 : 4) == 0)
+		return true;
+	if (getifaddrs(&interfaces) < 0)
 		return false;
 	for (i = interfaces; i != NULL && !own; i = i->ifa_next) {
 		if (i->ifa_addr == NULL)
@@ -524,7 +530,7 @@ fold_domain(const struct search *search, const struct address *address,
 	const char *domain = address->domain;
 
 	if (address->kind == ADDRESS_LITERAL) {
-		if (!is_own_literal(address)) {
+		if (!is_own_literal(search->in->here, address)) {
 			note(search->in, MAILBOX_STEP,
 			    "%s: not an address of "
 			    "this machine",

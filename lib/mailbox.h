@@ -53,6 +53,8 @@ struct mailboxes {
 	int root_fd;		/* of the domains directory, or -1 */
 	const char *hostname;	/* the domain of our address literals and of
 				 * an address without one */
+	const char *here;	/* an IP address of ours, or NULL; for a
+				 * process that sees no interfaces */
 	const char *delimiters; /* each octet may come before a tag */
 	unsigned depth_max;	/* aliases in aliases */
 	unsigned members_max;	/* of one address, all aliases expanded */

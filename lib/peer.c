@@ -11,17 +11,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Write an address that is known as text; an IPv4 address mapped into IPv6 is
- * an IPv4 address. False if it is neither. */
+/* An IPv4 address mapped into IPv6 is an IPv4 address. */
+static const char *
+unmapped(const char *text)
+{
+	static const char mapped[] = "::ffff:";
+
+	return strncasecmp(text, mapped, sizeof(mapped) - 1) == 0 &&
+		strchr(text, '.') != NULL
+	    ? text + sizeof(mapped) - 1
+	    : text;
+}
+
+/* Write an address that is known as text. False if it is none. */
 static bool
 set_address(struct peer *peer, const char *text)
 {
-	static const char mapped[] = "::ffff:";
 	unsigned char bytes[sizeof(struct in6_addr)];
 
-	if (strncasecmp(text, mapped, sizeof(mapped) - 1) == 0 &&
-	    strchr(text, '.') != NULL)
-		text += sizeof(mapped) - 1;
+	text = unmapped(text);
 	if (strlen(text) > INET6_ADDRSTRLEN)
 		return false;
 	if (inet_pton(AF_INET, text, bytes) == 1)
@@ -36,16 +44,33 @@ set_address(struct peer *peer, const char *text)
 	return true;
 }
 
-static void
-describe_network(const struct sockaddr_storage *address, struct peer *peer)
+/* False where it is not one of IP. */
+static bool
+print_address(
+    const struct sockaddr_storage *address, char text[INET6_ADDRSTRLEN])
 {
-	char text[INET6_ADDRSTRLEN];
 	const void *bytes = address->ss_family == AF_INET
 	    ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
 	    : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
 
-	if (inet_ntop(address->ss_family, bytes, text, sizeof(text)) != NULL)
+	return inet_ntop(address->ss_family, bytes, text, INET6_ADDRSTRLEN) !=
+	    NULL;
+}
+
+static void
+describe_network(
+    int fd, const struct sockaddr_storage *address, struct peer *peer)
+{
+	struct sockaddr_storage here = { 0 };
+	socklen_t len = sizeof(here);
+	char text[INET6_ADDRSTRLEN];
+
+	if (print_address(address, text))
 		(void)set_address(peer, text); /* what ntop wrote is one */
+	if (getsockname(fd, (struct sockaddr *)&here, &len) == 0 &&
+	    print_address(&here, text))
+		(void)snprintf(
+		    peer->here, sizeof(peer->here), "%s", unmapped(text));
 }
 
 static void
@@ -112,7 +137,7 @@ peer_describe(int fd, struct peer *peer)
 		/* Even one that is gone by now is no pipe. */
 		peer->kind = PEER_NETWORK;
 		if (getpeername(fd, (struct sockaddr *)&address, &len) == 0) {
-			describe_network(&address, peer);
+			describe_network(fd, &address, peer);
 			return;
 		}
 	}

@@ -25,6 +25,8 @@ struct peer {
 	char literal[PEER_TEXT_MAX + 1]; /* for trace fields: "[192.0.2.1]",
 					 * "[IPv6:2001:db8::1]" (RFC 5321,
 					 * 4.1.3), "uid 1000", or empty */
+	char here[PEER_TEXT_MAX + 1];	 /* the address of ours that the client
+					 * of a socket chose, or empty */
 };
 
 /* Describe fd. Where getpeername(2) knows nothing, TCPREMOTEIP (tcpserver) and

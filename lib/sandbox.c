@@ -78,15 +78,22 @@ sandbox_become(const char *user, char text[SANDBOX_TEXT_MAX + 1])
 	return text;
 }
 
-/* Permitted, effective and inheritable; ambient ones go with these. */
+/* Permitted, effective and inheritable; ambient ones go with these. Where there
+ * are none that is all: whoever gave us none may have forbidden the call, too
+ * (SystemCallFilter=~@privileged). */
 static int
 drop_capabilities(void)
 {
+	static const struct __user_cap_data_struct
+	    none[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct ours[_LINUX_CAPABILITY_U32S_3];
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
+	if (syscall(SYS_capget, &header, ours) == 0 &&
+	    memcmp(ours, none, sizeof(none)) == 0)
+		return 0;
 	return error_of(syscall(SYS_capset, &header, none));
 }
 

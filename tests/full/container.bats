@@ -16,8 +16,11 @@ boot() {
 		>"$units/booted.service"
 	mkdir -p "$units/multi-user.target.wants"
 	ln -s ../booted.service "$units/multi-user.target.wants"
+	# What it would refuse, as of Debian 12; without a container it is there.
+	local calls="landlock_create_ruleset landlock_add_rule \
+		landlock_restrict_self"
 	systemd-nspawn --quiet --register=no --keep-unit --private-network \
-		-D "$MACHINE" --boot </dev/null >"$BATS_FILE_TMPDIR/console" \
+		--system-call-filter="$calls" -D "$MACHINE" --boot </dev/null >"$BATS_FILE_TMPDIR/console" \
 		2>&1 3>&- &
 	NSPAWN=$!
 	if ! timeout 120 cat "$MACHINE/booted"; then
@@ -66,19 +69,160 @@ mailbox() {
 	inside install -d -o smtpd -g smtpd "/var/lib/smtpd/domains/$1"
 }
 
-# One message for a mailbox through port 25; prints its id.
-send_to() {
-	inside talk <<-END | sed -n 's/^250 2.0.0 .*id=//p'
-		EHLO client.example
-		MAIL FROM:<carol@example.com>
-		RCPT TO:<$1>
-		DATA
-		Subject: hello
+# What to say for one message to mailboxes.
+lines_to() {
+	printf '%s\n' 'EHLO client.example' 'MAIL FROM:<carol@example.com>'
+	printf 'RCPT TO:<%s>\n' "$@"
+	printf '%s\n' DATA 'Subject: hello' '' hello .
+}
 
-		hello
-		.
+# One message for mailboxes through port 25; prints its id.
+send_to() {
+	{
+		lines_to "$@"
+		echo QUIT
+	} | inside talk | sed -n 's/^250 2.0.0 .*id=//p'
+}
+
+# The file of a message in a mailbox: stored MAILBOX ID
+stored() {
+	inside find "/var/lib/smtpd/domains/$1/new" -name "*.$2.*" "${@:3}"
+}
+
+# One message, and all that the journal is to say of it and of the unit that
+# took it: journal_tells UNIT
+journal_tells() {
+	local before field id size
+	before=$(inside journalctl -q -o cat SMTPD_RESULT=stored | wc -l)
+	# Fields that begin with _ are journald's: it looks at the process, if
+	# that is still there.
+	id=$({
+		lines_to alice@example.org
+		await sh -c '[ "$(journalctl -q -o cat SMTPD_RESULT=stored |
+			wc -l)" -gt '"$before"' ]'
+		echo QUIT
+	} | inside talk | sed -n 's/^250 2.0.0 .*id=//p')
+	inside journalctl --sync
+	run inside journalctl -o json SMTPD_ID="$id"
+	[ "${#lines[@]}" = 1 ]
+	for field in MESSAGE_ID:5d2c6cbc1f0b4d0f9d7d0b8c2a4e6f11 \
+	    SMTPD_PEER:127.0.0.1 SMTPD_HELO:client.example \
+	    'SMTPD_FROM:<carol@example.com>' 'SMTPD_TO:<alice@example.org>' \
+	    SMTPD_RECIPIENTS:1 SMTPD_RESULT:stored PRIORITY:6 \
+	    SYSLOG_IDENTIFIER:smtpd SYSLOG_FACILITY:2 _COMM:smtpd \
+	    _TRANSPORT:journal; do
+		[[ $output = *"\"${field%%:*}\":\"${field#*:}\""* ]] ||
+			{ echo "no $field in $output"; return 1; }
+	done
+	[[ $output = *"\"_SYSTEMD_UNIT\":\"$1"* ]]
+	size=$(stored example.org/alice "$id" -printf %s)
+	[[ $output = *"\"SMTPD_SIZE\":\"$size\""* ]]
+}
+
+# Mail for mailboxes of system users under the unit that listens: a file for
+# each group, in directories that smtpd makes.
+mail_for_groups() {
+	local id user
+	inside systemd-sysusers --inline 'u alice' 'u bob'
+	for user in alice bob; do
+		inside rm -rf "/var/lib/smtpd/domains/groups.example/$user"
+		mailbox groups.example
+		inside install -d -o smtpd -g "$user" -m 2770 \
+			"/var/lib/smtpd/domains/groups.example/$user"
+	done
+	id=$(send_to {alice,bob}@groups.example)
+	for user in alice bob; do
+		run stored "groups.example/$user" "$id" -printf '%u %g %m %n'
+		[ "$output" = "smtpd $user 660 1" ]
+		run inside stat -c '%G %a' \
+			"/var/lib/smtpd/domains/groups.example/$user/new"
+		[ "$output" = "$user 2770" ]
+	done
+}
+
+# The address a client connects to is ours in brackets, another one is not.
+mail_for_literals() {
+	local name
+	name=$(inside sed -n 's/^hostname = //p' /etc/smtpd/smtpd.conf)
+	mailbox "$name/alice"
+	run inside talk 127.0.0.2 <<-END
+		HELO client.example
+		MAIL FROM:<>
+		RCPT TO:<alice@[127.0.0.2]>
+		RCPT TO:<alice@[127.0.0.3]>
 		QUIT
 	END
+	[[ ${lines[3]} = "250 2.1.5 "* ]]
+	[[ ${lines[4]} = "550 5.7.1 "* ]]
+	inside rm -r "/var/lib/smtpd/domains/$name"
+}
+
+# What smtpd --check says of the sandbox as a unit would run it, which is what
+# it says without one: no directive is in its way.
+check_as() {
+	local check=/run/systemd/system/check.service free
+	free=$(inside runuser -u smtpd -- smtpd --check)
+	inside sed -e '/^StandardInput=/d; /^StandardOutput=/d; /^Requires=/d' \
+		-e '/^Restart/d; /^WatchdogSec=/d; s/^Type=.*/Type=oneshot/' \
+		-e '/^ExecStart=/s,$, --check\nStandardOutput=truncate:/said,' \
+		"/usr/local/lib/systemd/system/$1" >"$MACHINE/check"
+	inside mv /check "$check"
+	inside systemctl daemon-reload
+	inside systemctl start check.service
+	run inside cat /said
+	inside rm "$check" /said
+	inside systemctl daemon-reload
+	echo "$output"
+	[[ $free = *", 0 problems"*"seccomp: active" ]]
+	[ "$output" = "$free" ]
+}
+
+# How exposed a unit is, by systemd-analyze; prints it.
+exposure() {
+	run inside systemd-analyze security --no-pager "$1"
+	[[ ${lines[-1]} =~ "level for $1: "([0-9]+\.[0-9]) ]]
+	echo "# $1: exposure ${BASH_REMATCH[1]}" >&3
+}
+
+# Say yes as soon as a command in the machine does: await COMMAND...
+await() {
+	local try
+	for ((try = 0; try < 500; try++)); do
+		! inside "$@" || return 0
+	done
+	echo "never: $*"
+	return 1
+}
+
+# A line of smtpd.conf: set_to NAME VALUE
+set_to() {
+	inside sed -i "/^$1 = /d" /etc/smtpd/smtpd.conf
+	inside sh -c "echo '$1 = $2' >>/etc/smtpd/smtpd.conf"
+}
+
+# A property of the accept loop's unit.
+loop() {
+	inside systemctl show -P "$1" smtpd.service
+}
+
+# A new loop with the settings there are. No mail is lost by that.
+fresh_loop() {
+	inside systemctl stop smtpd.service 2>/dev/null
+	inside talk <<<QUIT >/dev/null
+	[ "$(loop ActiveState)" = active ]
+}
+
+# The journal has a record of the loop: told FROM-CURSOR TEXT
+told() {
+	await bash -c 'journalctl --sync; journalctl -q -o cat -t smtpd \
+		--after-cursor="$1" | grep -F -e "$2"' bash "$1" "$2"
+}
+
+# The last record of smtpd's. (One of another's and "-t smtpd" skip a record.)
+cursor() {
+	inside journalctl --sync
+	inside journalctl -q -t smtpd -n 1 -o json --output-fields=__CURSOR |
+		sed 's/.*"__CURSOR":"\([^"]*\)".*/\1/'
 }
 
 @test "installed: a user and an empty domains directory" {
@@ -96,7 +240,7 @@ send_to() {
 
 @test "systemd finds no fault with the units" {
 	run inside systemd-analyze verify --man=no smtpd.socket \
-		smtpd@1.service
+		smtpd@1.service smtpd.service
 	[ "$status" = 0 ]
 	[ "$output" = "" ]
 }
@@ -107,7 +251,7 @@ send_to() {
 	mailbox example.org/alice
 	mailbox example.org/postmaster
 	run -0 inside smtpd --check
-	[ "$output" = "1 domains, 2 mailboxes, 0 aliases, 0 problems" ]
+	[ "${lines[0]}" = "1 domains, 2 mailboxes, 0 aliases, 0 problems" ]
 }
 
 @test "enabled: mail to port 25 becomes a file of smtpd's" {
@@ -138,21 +282,19 @@ send_to() {
 }
 
 @test "the journal has the message under the id of its 250, field by field" {
-	id=$(send_to alice@example.org)
-	inside journalctl --sync
-	run inside journalctl -o json SMTPD_ID="$id"
-	[ "${#lines[@]}" = 1 ]
-	for field in MESSAGE_ID:5d2c6cbc1f0b4d0f9d7d0b8c2a4e6f11 \
-	    SMTPD_PEER:127.0.0.1 SMTPD_HELO:client.example \
-	    'SMTPD_FROM:<carol@example.com>' 'SMTPD_TO:<alice@example.org>' \
-	    SMTPD_RECIPIENTS:1 SMTPD_RESULT:stored PRIORITY:6 \
-	    SYSLOG_IDENTIFIER:smtpd SYSLOG_FACILITY:2 _COMM:smtpd; do
-		[[ $output = *"\"${field%%:*}\":\"${field#*:}\""* ]] ||
-			{ echo "no $field in $output"; return 1; }
-	done
-	[[ $output = *'"_SYSTEMD_UNIT":"smtpd@'* ]]
-	size=$(inside find /var/lib/smtpd/domains -name "*.$id.*" -printf %s)
-	[[ $output = *"\"SMTPD_SIZE\":\"$size\""* ]]
+	journal_tells smtpd@
+}
+
+@test "mailboxes of system users, each with its group" {
+	mail_for_groups
+}
+
+@test "the address in brackets that a client connected to" {
+	mail_for_literals
+}
+
+@test "the unit of a session leaves the sandbox all of its layers" {
+	check_as smtpd@.service
 }
 
 @test "each kind of record has an entry in the catalog" {
@@ -295,9 +437,360 @@ send_to() {
 }
 
 @test "how exposed a session is, by systemd-analyze" {
-	run inside systemd-analyze security --no-pager smtpd@1.service
-	[[ $output = *"Overall exposure level"* ]]
-	echo "# ${lines[-1]#*> }" >&3
+	exposure smtpd@1.service
+}
+
+# --- the accept loop ---
+
+@test "a drop-in makes it an accept loop" {
+	idle
+	[ "$(inside systemctl show -P Accept smtpd.socket)" = yes ]
+	# The commands that it has in its comment.
+	sed -n 's/^#\t//p' "$MACHINE/usr/local/share/doc/smtpd/accept-loop.conf" \
+		>"$MACHINE/switch"
+	[ "$(wc -l <"$MACHINE/switch")" = 5 ]
+	inside bash -e /switch
+	[ "$(inside systemctl show -P Accept smtpd.socket)" = no ]
+	[ "$(loop ActiveState)" = inactive ]
+	set_to idle-exit 1h
+	id=$(send_to alice@example.org)
+	[ -n "$id" ]
+	[ "$(stored example.org/alice "$id" -printf '%u %g %m')" = \
+		"smtpd smtpd 600" ]
+	[ "$(loop ActiveState)" = active ]
+	[ -z "$(inside systemctl list-units --all --no-legend 'smtpd@*')" ]
+}
+
+@test "loop: systemctl status shows how many messages there were" {
+	await sh -c '[ "$(systemctl show -P StatusText smtpd.service)" = \
+		"0 sessions, 1 messages, 0 refused" ]'
+	inside systemctl status --no-pager smtpd.service |
+		grep 'Status: "0 sessions, 1 messages, 0 refused"'
+}
+
+@test "loop: the journal has the message, field by field" {
+	journal_tells smtpd.service
+}
+
+@test "loop: mailboxes of system users, each with its group" {
+	mail_for_groups
+}
+
+@test "loop: the address in brackets that a client connected to" {
+	mail_for_literals
+}
+
+@test "loop: the unit leaves the sandbox all of its layers" {
+	check_as smtpd.service
+	run inside journalctl -q -o json _SYSTEMD_UNIT=smtpd.service \
+		SMTPD_STATE=ready
+	[ "${#lines[@]}" -gt 0 ]
+	[[ $output != *SMTPD_UNCONFINED* ]]
+}
+
+@test "loop: what the unit forbids, seen from its process" {
+	main=$(loop MainPID)
+	# Another root, that cannot be written to but for mail, no network.
+	inside nsenter -t "$main" -m sh -c '! touch /etc/x 2>/dev/null &&
+		! touch /run/x 2>/dev/null && touch /var/lib/smtpd/x &&
+		rm /var/lib/smtpd/x && ! /bin/true 2>/dev/null' || {
+		# The shell above could not be executed either.
+		[ "$?" = 126 ]
+		inside nsenter -t "$main" -m /usr/local/sbin/smtpd --version
+	}
+	run inside cat "/proc/$main/net/dev"
+	[ "${#lines[@]}" = 3 ]
+	run inside grep -E '^(Cap(Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):' \
+		"/proc/$main/status"
+	[ "$(tr -d '\t\n' <<<"${output//0000000000000000/0}")" = \
+		CapPrm:0CapEff:0CapBnd:0CapAmb:0NoNewPrivs:1Seccomp:2 ]
+}
+
+@test "loop: a reload takes new settings, and keeps the old for wrong ones" {
+	main=$(loop MainPID)
+	set_to hostname other.example
+	before=$(cursor)
+	inside systemctl reload smtpd.service
+	told "$before" "listener state=ready"
+	run inside talk <<<QUIT
+	[[ ${lines[0]} = "220 other.example "* ]]
+
+	set_to hostname third.example
+	set_to no-such-setting 1
+	before=$(cursor)
+	inside systemctl reload smtpd.service
+	told "$before" "listener state=unchanged"
+	told "$before" no-such-setting
+	run inside talk <<<QUIT
+	[[ ${lines[0]} = "220 other.example "* ]]
+	[ "$(loop ActiveState)" = active ]
+	[ "$(loop MainPID)" = "$main" ]
+
+	inside sed -i '/^no-such-setting/d' /etc/smtpd/smtpd.conf
+	set_to hostname mx.example.org
+	before=$(cursor)
+	inside systemctl reload smtpd.service
+	told "$before" "listener state=ready"
+}
+
+@test "loop: a start with wrong settings answers 421, and a reload mends it" {
+	set_to no-such-setting 1
+	inside systemctl stop smtpd.service
+	run inside talk <<<QUIT
+	[[ $output = "421 4.3.5 "* ]]
+	[ "$(loop ActiveState)" = active ]
+	main=$(loop MainPID)
+	inside sed -i '/^no-such-setting/d' /etc/smtpd/smtpd.conf
+	before=$(cursor)
+	inside systemctl reload smtpd.service
+	told "$before" "listener state=ready"
+	run inside talk <<<QUIT
+	[[ $output = "220 "* ]]
+	[ "$(loop MainPID)" = "$main" ]
+}
+
+@test "loop: a stop waits for the message being sent, then for the session" {
+	run inside bash -c '
+		exec 4<>/dev/tcp/127.0.0.1/25 || exit
+		say() { printf "%s\r\n" "$1" >&4; }
+		hear() { read -r -u 4 -t 60 reply; echo "${reply%?}"; }
+		hear
+		for line in "HELO client.example" "MAIL FROM:<>" \
+		    "RCPT TO:<alice@example.org>" DATA; do
+			say "$line"
+			hear
+		done
+		say "Subject: stopped"
+		main=$(systemctl show -P MainPID smtpd.service)
+		systemctl stop --no-block smtpd.service
+		until [[ $(systemctl show -P StatusText smtpd.service) = \
+		    *", draining" ]]; do :; done
+		# Who comes now waits for the next loop.
+		exec 5<>/dev/tcp/127.0.0.1/25
+		say .
+		hear
+		say NOOP
+		hear
+		say QUIT
+		hear
+		read -r -u 5 -t 60 reply
+		echo "next: $reply"
+		[ "$(systemctl show -P MainPID smtpd.service)" != "$main" ] &&
+			echo another'
+	echo "$output"
+	[[ ${lines[4]} = "354 "* ]]
+	[[ ${lines[5]} = "250 2.0.0 "*id=* ]]
+	[[ ${lines[6]} = "250 "* ]]
+	[[ ${lines[7]} = "221 "* ]]
+	[[ ${lines[8]} = "next: 220 "* ]]
+	[ "${lines[9]}" = another ]
+	[ -n "$(stored example.org/alice "${lines[5]#*id=}")" ]
+}
+
+@test "loop: after drain-timeout a session at rest is told 421" {
+	set_to drain-timeout 1s
+	fresh_loop
+	run inside bash -c '
+		exec 4<>/dev/tcp/127.0.0.1/25 || exit
+		read -r -u 4 reply
+		systemctl stop smtpd.service 2>/dev/null
+		cat <&4'
+	echo "$output"
+	[[ $output = "421 4."* ]]
+	[ "$(loop Result)" = success ]
+	set_to drain-timeout 30s
+}
+
+@test "loop: TimeoutStopSec= leaves the drain its time" {
+	conf=$BATS_TEST_TMPDIR/conf
+	"$SMTPD" --help >"$conf"
+	drain=$(grep -A3 -e --drain-timeout "$conf" | grep -o '[0-9]\+s' |
+		head -n 1)
+	limit=$(loop TimeoutStopUSec)
+	[ "$limit" = 1min ]
+	[ "${drain%s}" -lt 60 ]
+}
+
+@test "loop: stopping the socket stops it, too" {
+	fresh_loop
+	inside systemctl stop smtpd.socket
+	[ "$(loop ActiveState)" = inactive ]
+	run ! inside bash -c 'exec 5<>/dev/tcp/127.0.0.1/25'
+	inside systemctl start smtpd.socket
+	inside talk <<<QUIT
+	# While a loop runs the socket can be made anew.
+	inside systemctl restart smtpd.socket
+	run inside talk <<<QUIT
+	[[ ${lines[0]} = "220 "* ]]
+}
+
+@test "loop: a session that is killed is logged, others are unharmed" {
+	fresh_loop
+	main=$(loop MainPID)
+	before=$(cursor)
+	run inside bash -c '
+		children() {
+			grep -l "^PPid:[[:space:]]$1\$" /proc/[0-9]*/status \
+				2>/dev/null | tr -dc "0-9\n"
+		}
+		exec 4<>/dev/tcp/127.0.0.1/25 || exit
+		read -r -u 4 reply
+		first=$(children "$1")
+		exec 5<>/dev/tcp/127.0.0.1/25 || exit
+		read -r -u 5 reply
+		kill -KILL "$first"
+		cat <&4
+		printf "NOOP\r\nQUIT\r\n" >&5
+		cat <&5' bash "$main"
+	echo "$output"
+	[ "${#lines[@]}" = 2 ]
+	[[ ${lines[0]} = "250 "* ]]
+	[[ ${lines[1]} = "221 "* ]]
+	told "$before" "was ended by signal 9"
+	[ "$(loop MainPID)" = "$main" ]
+	[ "$(loop ActiveState)" = active ]
+}
+
+@test "loop: one that is killed is started again, with nobody's help" {
+	main=$(loop MainPID)
+	inside bash -c 'kill -KILL "$1"' bash "$main"
+	await bash -c 'now=$(systemctl show -P MainPID smtpd.service)
+		[ "$now" != 0 ] && [ "$now" != "$1" ]' bash "$main"
+	[ "$(loop NRestarts)" = 1 ]
+	id=$(send_to alice@example.org)
+	[ -n "$id" ]
+}
+
+@test "loop: one that hangs is noticed by the watchdog" {
+	inside mkdir /run/systemd/system/smtpd.service.d
+	inside sh -c 'printf "[Service]\nWatchdogSec=1s\n" \
+		>/run/systemd/system/smtpd.service.d/soon.conf'
+	inside systemctl daemon-reload
+	fresh_loop
+	main=$(loop MainPID)
+	# One that does not is left alone: longer than the limit.
+	inside bash -c 'read -r -t 2 <> <(:)' || :
+	[ "$(loop MainPID)" = "$main" ]
+	before=$(cursor)
+	inside bash -c 'kill -STOP "$1"' bash "$main"
+	await bash -c 'now=$(systemctl show -P MainPID smtpd.service)
+		[ "$now" != 0 ] && [ "$now" != "$1" ]' bash "$main"
+	inside journalctl -q --after-cursor="$before" | grep 'Watchdog timeout'
+	id=$(send_to alice@example.org)
+	[ -n "$id" ]
+	inside rm -r /run/systemd/system/smtpd.service.d
+	inside systemctl daemon-reload
+}
+
+@test "loop: a burst of connections does not close the port" {
+	inside bash -c '
+		for ((i = 0; i < 400; i++)); do
+			exec {fd[i]}<>/dev/tcp/127.0.0.1/25 || exit
+		done
+		for ((i = 0; i < 400; i++)); do
+			read -r -u "${fd[i]}" greeting
+			echo "${greeting%% *}"
+		done' >"$BATS_TEST_TMPDIR/greetings"
+	# None was closed without a word.
+	run sort <"$BATS_TEST_TMPDIR/greetings"
+	[ "$(grep -c 220 <<<"$output")" -ge 20 ]
+	[ "$(grep -c 421 <<<"$output")" -ge 1 ]
+	[ "$(grep -vcE '^(220|421)$' <<<"$output")" = 0 ]
+	run inside bash -c '
+		for ((try = 0; try < 1000; try++)); do
+			talk <<<QUIT && exit
+		done'
+	[[ $output = *"221 "* ]]
+}
+
+@test "loop: idle it ends, nothing is left, and mail starts it again" {
+	set_to idle-exit 1s
+	fresh_loop
+	await sh -c '[ "$(systemctl is-active smtpd.service)" = inactive ]'
+	[ "$(loop Result)" = success ]
+	[ "$(loop NRestarts)" = 0 ]
+	run inside sh -c 'grep -lx smtpd /proc/[0-9]*/comm'
+	[ -z "$output" ]
+	[ "$(inside systemctl show -P SubState smtpd.socket)" = listening ]
+	id=$(send_to alice@example.org)
+	[ -n "$id" ]
+}
+
+@test "loop: it may start as often as mail comes" {
+	set_to idle-exit 0s
+	inside systemctl stop smtpd.service
+	before=$(cursor)
+	inside bash -c '
+		for ((i = 0; i < 40; i++)); do
+			talk <<<QUIT || exit
+			until [ "$(systemctl is-active smtpd.service)" = \
+			    inactive ]; do :; done
+		done' >"$BATS_TEST_TMPDIR/said"
+	[ "$(grep -c '^221 ' "$BATS_TEST_TMPDIR/said")" = 40 ]
+	inside journalctl --sync
+	[ "$(inside journalctl -q -o cat -t smtpd --after-cursor="$before" |
+		grep -c "listener state=ready")" = 40 ]
+	[ "$(inside systemctl is-active smtpd.socket)" = active ]
+	inside sed -i '/^idle-exit = /d' /etc/smtpd/smtpd.conf
+}
+
+@test "loop: where it cannot start, the port stays and systemd has rest" {
+	inside mv /usr/local/sbin/smtpd /usr/local/sbin/away
+	inside bash -c '
+		exec 4<>/dev/tcp/127.0.0.1/25 || exit
+		until [ "$(systemctl show -P NRestarts smtpd.service)" -ge 2 ]
+		do :; done'
+	# A second for each, whatever the machine.
+	[ "$(loop RestartUSec)" = 1s ]
+	[ "$(inside systemctl is-active smtpd.socket)" = active ]
+	inside mv /usr/local/sbin/away /usr/local/sbin/smtpd
+	id=$(send_to alice@example.org)
+	[ -n "$id" ]
+}
+
+@test "loop: how exposed it is, by systemd-analyze: less than 1.0" {
+	exposure smtpd.service
+	[ "${BASH_REMATCH[1]%.*}" = 0 ]
+}
+
+@test "without the drop-in it is a unit for each session again" {
+	inside talk <<<QUIT
+	inside sed -i 's/^install .*/rm -r \\/
+		s,^    .*, /etc/systemd/system/smtpd.socket.d,' /switch
+	inside bash -e /switch
+	id=$(send_to alice@example.org)
+	[ -n "$id" ]
+	inside journalctl --sync
+	inside journalctl -q -o json SMTPD_ID="$id" |
+		grep '"_SYSTEMD_UNIT":"smtpd@'
+	[ "$(loop ActiveState)" = inactive ]
+	idle
+}
+
+@test "without a stop in between the loop comes to rest, too" {
+	inside install -D -m 644 -t /etc/systemd/system/smtpd.socket.d \
+		/usr/local/share/doc/smtpd/accept-loop.conf
+	inside systemctl daemon-reload
+	inside systemctl restart smtpd.socket
+	inside talk <<<QUIT
+	[ "$(loop ActiveState)" = active ]
+	inside rm -r /etc/systemd/system/smtpd.socket.d
+	inside systemctl daemon-reload
+	# It is restarted, gets no socket, and has nothing to do.
+	inside systemctl restart smtpd.socket || :
+	await sh -c '[ "$(systemctl is-active smtpd.service)" = failed ]'
+	[ "$(loop NRestarts)" = 0 ]
+	id=$(send_to alice@example.org)
+	[ -n "$id" ]
+	idle
+	inside systemctl reset-failed smtpd.service
+}
+
+@test "after all that, nothing has failed and nothing is left running" {
+	[ "$(inside systemctl --failed --no-legend)" = "" ]
+	run inside sh -c 'grep -lx smtpd /proc/[0-9]*/comm'
+	[ -z "$output" ]
+	inside smtpd --check
 }
 
 @test "uninstalled: all gone but mail and settings" {
