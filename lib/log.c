@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define JOURNAL "/run/systemd/journal/socket"
+#define SYSLOG	"/dev/log"
 
 /* systemd/smtpd.catalog explains these. */
 static const struct {
@@ -75,13 +77,9 @@ log_open(struct log *log)
 	if (log->opened)
 		return;
 	log->opened = true;
-	if (log->destination == LOG_TO_JOURNAL) {
+	/* Not connected, so that it outlives a restart of who listens. */
+	if (log->destination != LOG_TO_STDERR)
 		log->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		if (log->fd < 0)
-			log->destination = LOG_TO_SYSLOG;
-	}
-	if (log->destination == LOG_TO_SYSLOG)
-		openlog("smtpd", LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
 void
@@ -176,19 +174,25 @@ put_field(char *text, size_t len, const char *key, const char *value)
 	return len;
 }
 
+/* Nowhere left to complain to. */
+static void
+send_to(const struct log *log, const char *path, const char *text, size_t len)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	(void)sendto(log->fd, text, len, MSG_NOSIGNAL,
+	    (const struct sockaddr *)&address, sizeof(address));
+}
+
 /* The record as journal fields, a line each: the protocol that journald
  * promises to keep (systemd.io, "Native Journal Protocol"). Spoken without
- * libsystemd, which takes 1 ms to load. Not connected, so that it outlives a
- * restart of journald. Never inlined: its stack is 32 KiB, touched page by
- * page, which the other destinations need not pay. */
+ * libsystemd, which takes 1 ms to load. Never inlined: its stack is 32 KiB,
+ * touched page by page, which the other destinations need not pay. */
 __attribute__((noinline)) static void
 send_journal(
     const struct log *log, const struct log_record *record, const char *line)
 {
-	static const struct sockaddr_un journal = {
-		.sun_family = AF_UNIX,
-		.sun_path = JOURNAL,
-	};
 	char text[2 * LINE_MAX_LEN + LOG_FIELDS_MAX * sizeof("SMTPD_=\n")];
 	size_t len = (size_t)sprintf(text,
 	    "MESSAGE=%s\nPRIORITY=%d\n%s\n"
@@ -199,9 +203,27 @@ send_journal(
 	for (size_t i = 0; i < record->fields; i++)
 		len = put_field(text, len, record->text + record->field[i].key,
 		    record->text + record->field[i].value);
-	/* Nowhere left to complain to. */
-	(void)sendto(log->fd, text, len, MSG_NOSIGNAL,
-	    (const struct sockaddr *)&journal, sizeof(journal));
+	send_to(log, JOURNAL, text, len);
+}
+
+/* As syslog(3) does, but without a lock to wait for where the sandbox ends us,
+ * and without connect(2), which it refuses. Not inlined for the same reason. */
+__attribute__((noinline)) static void
+send_syslog(
+    const struct log *log, const struct log_record *record, const char *line)
+{
+	char text[LINE_MAX_LEN + 64], when[32];
+	time_t now = time(NULL);
+	struct tm tm;
+	int len;
+
+	if (localtime_r(&now, &tm) == NULL ||
+	    strftime(when, sizeof(when), "%b %e %T", &tm) == 0)
+		return; /* a year beyond reckoning */
+	len = snprintf(text, sizeof(text), "<%d>%s smtpd[%ld]: %s",
+	    LOG_MAIL | events[record->event].priority, when, (long)getpid(),
+	    line);
+	send_to(log, SYSLOG, text, (size_t)len);
 }
 
 void
@@ -216,7 +238,7 @@ log_write(struct log *log, const struct log_record *record)
 		send_journal(log, record, line);
 		break;
 	case LOG_TO_SYSLOG:
-		syslog(events[record->event].priority, "%s", line);
+		send_syslog(log, record, line);
 		break;
 	case LOG_TO_STDERR:
 		line[len++] = '\n';
