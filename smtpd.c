@@ -129,7 +129,8 @@ on_violation(int signal_number, siginfo_t *info, void *context)
 	log_begin(&record, LOG_PROBLEM);
 	log_field(&record, "problem",
 	    "the sandbox refused system call %d (%s) and ended the process",
-	    info->si_syscall, sandbox_call_name(info->si_syscall));
+	    info->si_syscall,
+	    sandbox_call_name(info->si_syscall, info->si_arch));
 	log_write(violation_log, &record);
 	(void)raise(signal_number);
 }
@@ -391,6 +392,9 @@ serve_connection(struct server *server)
 		confine_tree(server);
 	}
 	confine_session(server);
+	if (server->config.sandbox == CONFIG_SANDBOX_REQUIRE &&
+	    unconfined(server) != NULL)
+		return give_up(server, server->unconfined, EX_UNAVAILABLE);
 	(void)serve_peer(server);
 	listen_count(&server->listen, server->session.messages);
 	return EX_OK;
