@@ -141,7 +141,8 @@ on_violation(int signal_number, siginfo_t *info, void *context)
 	log_begin(&record, LOG_PROBLEM);
 	log_field(&record, "problem",
 	    "the sandbox refused system call %d (%s) and ended the process",
-	    info->si_syscall, sandbox_call_name(info->si_syscall));
+	    info->si_syscall,
+	    sandbox_call_name(info->si_syscall, info->si_arch));
 	log_write(violation_log, &record);
 	(void)raise(signal_number);
 }

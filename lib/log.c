@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define JOURNAL "/run/systemd/journal/socket"
+#define SYSLOG	"/dev/log"
 
 /* systemd/smtpd.catalog explains these. */
 static const struct {
@@ -32,8 +34,6 @@ static const struct {
 	[LOG_LISTENER] = { "listener",
 	    "MESSAGE_ID=5d2c6cbc1f0b4d0f9d7d0b8c2a4e6f14", LOG_INFO },
 };
-
-static const char journal_message[] = "MESSAGE=";
 
 /* Whether standard error is the stream that systemd connected to the journal
  * (JOURNAL_STREAM is "device:inode", systemd.exec(5)). */
@@ -77,13 +77,9 @@ log_open(struct log *log)
 	if (log->opened)
 		return;
 	log->opened = true;
-	if (log->destination == LOG_TO_JOURNAL) {
+	/* Not connected, so that it outlives a restart of who listens. */
+	if (log->destination != LOG_TO_STDERR)
 		log->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		if (log->fd < 0)
-			log->destination = LOG_TO_SYSLOG;
-	}
-	if (log->destination == LOG_TO_SYSLOG)
-		openlog("smtpd", LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
 void
@@ -178,18 +174,40 @@ put_field(char *text, size_t len, const char *key, const char *value)
 	return len;
 }
 
+/* What comes before the line. To syslog as syslog(3) sends it, but without its
+ * lock, to wait for where the sandbox ends us, and without connect(2), which it
+ * refuses. */
+static size_t
+put_head(struct log *log, const struct log_record *record)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	size_t len;
+
+	switch (log->destination) {
+	case LOG_TO_JOURNAL:
+		return (size_t)sprintf(log->out, "MESSAGE=");
+	case LOG_TO_SYSLOG:
+		len = (size_t)sprintf(log->out, "<%d>",
+		    LOG_MAIL | events[record->event].priority);
+		/* Beyond reckoning there is no time, and syslogd adds one. */
+		if (localtime_r(&now, &tm) != NULL)
+			len += strftime(log->out + len,
+			    sizeof("Jan  1 00:00:00 "), "%b %e %T ", &tm);
+		return len +
+		    (size_t)sprintf(
+			log->out + len, "smtpd[%ld]: ", (long)getpid());
+	default:
+		return 0;
+	}
+}
+
 /* The record as journal fields, a line each, after the MESSAGE that is there
  * already: the protocol that journald promises to keep (systemd.io, "Native
- * Journal Protocol"). Spoken without libsystemd, which takes 1 ms to load. Not
- * connected, so that it outlives a restart of journald. */
-static void
-send_journal(struct log *log, const struct log_record *record, size_t len)
+ * Journal Protocol"). Spoken without libsystemd, which takes 1 ms to load. */
+static size_t
+put_fields(struct log *log, const struct log_record *record, size_t len)
 {
-	static const struct sockaddr_un journal = {
-		.sun_family = AF_UNIX,
-		.sun_path = JOURNAL,
-	};
-
 	len += (size_t)sprintf(log->out + len,
 	    "\nPRIORITY=%d\n%s\n"
 	    "SYSLOG_IDENTIFIER=smtpd\nSYSLOG_FACILITY=2\n", /* mail */
@@ -198,30 +216,37 @@ send_journal(struct log *log, const struct log_record *record, size_t len)
 		len = put_field(log->out, len,
 		    record->text + record->field[i].key,
 		    record->text + record->field[i].value);
-	/* Nowhere left to complain to. */
+	return len;
+}
+
+/* Nowhere left to complain to. */
+static void
+send_to(const struct log *log, const char *path, size_t len)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	(void)sendto(log->fd, log->out, len, MSG_NOSIGNAL,
-	    (const struct sockaddr *)&journal, sizeof(journal));
+	    (const struct sockaddr *)&address, sizeof(address));
 }
 
 void
 log_write(struct log *log, const struct log_record *record)
 {
-	size_t before = sizeof(journal_message) - 1, len;
-	char *line = log->out + before;
+	size_t len = put_head(log, record);
 
-	memcpy(log->out, journal_message, before);
-	len = format_line(record, line);
+	len += format_line(record, log->out + len);
 	log_open(log);
 	switch (log->destination) {
 	case LOG_TO_JOURNAL:
-		send_journal(log, record, before + len);
+		send_to(log, JOURNAL, put_fields(log, record, len));
 		break;
 	case LOG_TO_SYSLOG:
-		syslog(events[record->event].priority, "%s", line);
+		send_to(log, SYSLOG, len);
 		break;
 	case LOG_TO_STDERR:
-		line[len++] = '\n';
-		if (write(STDERR_FILENO, line, len) < 0)
+		log->out[len++] = '\n';
+		if (write(STDERR_FILENO, log->out, len) < 0)
 			return; /* nowhere left to complain to */
 		break;
 	}

@@ -33,8 +33,8 @@ enum log_event {
 struct log {
 	enum log_destination destination;
 	bool opened;
-	int fd; /* a socket, for the journal; else -1 */
-	/* A line, and for the journal its fields once more. */
+	int fd; /* a socket for datagrams, or -1 */
+	/* A line and what comes before it; for the journal its fields, too. */
 	char out[2 * LOG_LINE_MAX + LOG_FIELDS_MAX * sizeof("SMTPD_=\n")];
 };
 
@@ -56,8 +56,7 @@ enum log_destination log_choose(bool client);
 /* Choose a destination. It is opened by the first record. */
 void log_init(struct log *log, enum log_destination destination);
 
-/* Open the destination now: before a sandbox, or a fork. Where there can be no
- * socket for the journal, syslog takes its place. */
+/* Open the destination now: before a sandbox, or a fork. */
 void log_open(struct log *log);
 
 void log_begin(struct log_record *record, enum log_event event);

@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -15,6 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -78,23 +81,30 @@ sandbox_become(const char *user, char text[SANDBOX_TEXT_MAX + 1])
 	return text;
 }
 
-/* Permitted, effective and inheritable; ambient ones go with these. Where there
- * are none that is all: whoever gave us none may have forbidden the call, too
+/* Permitted, effective and inheritable; ambient ones go with these. What root
+ * needs is access to files of any owner, no more. Where there are no others
+ * that is all: whoever gave us none may have forbidden the call, too
  * (SystemCallFilter=~@privileged). */
 static int
-drop_capabilities(void)
+drop_capabilities(bool root)
 {
-	static const struct __user_cap_data_struct
-	    none[_LINUX_CAPABILITY_U32S_3];
-	struct __user_cap_data_struct ours[_LINUX_CAPABILITY_U32S_3];
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
+	struct __user_cap_data_struct had[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	struct __user_cap_data_struct kept[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	uint32_t files = 1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE |
+	    1U << CAP_DAC_READ_SEARCH | 1U << CAP_FOWNER | 1U << CAP_FSETID;
 
-	if (syscall(SYS_capget, &header, ours) == 0 &&
-	    memcmp(ours, none, sizeof(none)) == 0)
-		return 0;
-	return error_of(syscall(SYS_capset, &header, none));
+	if (syscall(SYS_capget, &header, had) < 0)
+		return errno;
+	if (root) {
+		kept[0].effective = had[0].effective & files;
+		kept[0].permitted = had[0].permitted & files;
+	}
+	return memcmp(had, kept, sizeof(had)) == 0
+	    ? 0
+	    : error_of(syscall(SYS_capset, &header, kept));
 }
 
 /* Lower a limit; never raise one. */
@@ -122,7 +132,7 @@ sandbox_process(struct sandbox *sandbox, bool root)
 	sandbox->error[SANDBOX_PRIVILEGES] =
 	    error_of(prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L));
 	sandbox->root = root;
-	sandbox->error[SANDBOX_CAPABILITIES] = root ? 0 : drop_capabilities();
+	sandbox->error[SANDBOX_CAPABILITIES] = drop_capabilities(root);
 	sandbox->error[SANDBOX_DUMP] =
 	    error_of(prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L));
 }
@@ -131,12 +141,17 @@ sandbox_process(struct sandbox *sandbox, bool root)
 
 /* What the headers of Debian 12 do not name yet. */
 enum {
-	LANDLOCK_FS_TRUNCATE = 1 << 14,	 /* from version 3 on */
 	LANDLOCK_FS_ALL = (1 << 14) - 1, /* of version 2 */
-	LANDLOCK_FS_IOCTL = 1 << 15,	 /* 5 */
-	LANDLOCK_NET_ALL = 3,		 /* 4: bind and connect, TCP */
-	LANDLOCK_SCOPE_ALL = 3,		 /* 6: abstract sockets, signals */
-	LANDLOCK_LEAST = 2,		 /* 1 forbids links to other
+	LANDLOCK_FS_TRUNCATE = 1 << 14,
+	LANDLOCK_FS_IOCTL = 1 << 15,
+	LANDLOCK_NET_ALL = 3,	/* bind and connect, TCP */
+	LANDLOCK_SCOPE_ALL = 3, /* abstract sockets, signals */
+	/* The versions that brought them. */
+	LANDLOCK_TRUNCATION = 3,
+	LANDLOCK_NETWORK = 4,
+	LANDLOCK_DEVICES = 5,
+	LANDLOCK_SCOPES = 6,
+	LANDLOCK_LEAST = 2, /* 1 forbids links to other
 					      * directories altogether */
 	LANDLOCK_TREE = LANDLOCK_ACCESS_FS_READ_FILE |
 	    LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_WRITE_FILE |
@@ -154,13 +169,13 @@ rules_of(int version)
 {
 	struct landlock_rules rules = { .files = LANDLOCK_FS_ALL };
 
-	if (version >= 3)
+	if (version >= LANDLOCK_TRUNCATION)
 		rules.files |= LANDLOCK_FS_TRUNCATE;
-	if (version >= 4)
+	if (version >= LANDLOCK_NETWORK)
 		rules.network = LANDLOCK_NET_ALL;
-	if (version >= 5)
+	if (version >= LANDLOCK_DEVICES)
 		rules.files |= LANDLOCK_FS_IOCTL;
-	if (version >= 6)
+	if (version >= LANDLOCK_SCOPES)
 		rules.scopes = LANDLOCK_SCOPE_ALL;
 	return rules;
 }
@@ -168,9 +183,9 @@ rules_of(int version)
 static size_t
 size_of_rules(int version)
 {
-	return version >= 6 ? sizeof(struct landlock_rules)
-	    : version >= 4  ? 2 * sizeof(uint64_t)
-			    : sizeof(uint64_t);
+	return version >= LANDLOCK_SCOPES ? sizeof(struct landlock_rules)
+	    : version >= 4		  ? 2 * sizeof(uint64_t)
+					  : sizeof(uint64_t);
 }
 
 static int
@@ -249,23 +264,6 @@ sandbox_tree(struct sandbox *sandbox, int tree_fd)
 		drop_rules(sandbox);
 }
 
-void
-sandbox_session(struct sandbox *sandbox, const struct sandbox_limits *limits)
-{
-	int error = limit(RLIMIT_NPROC, 0);
-
-	if (error == 0 && limits->memory > 0)
-		error = limit(RLIMIT_DATA, limits->memory);
-	if (error == 0 && limits->file_size > 0)
-		error = limit(RLIMIT_FSIZE, limits->file_size);
-	if (sandbox->error[SANDBOX_LIMITS] == 0)
-		sandbox->error[SANDBOX_LIMITS] = error;
-	if (sandbox->rules_fd >= 0)
-		sandbox->error[SANDBOX_LANDLOCK] = error_of(
-		    syscall(SYS_landlock_restrict_self, sandbox->rules_fd, 0));
-	drop_rules(sandbox);
-}
-
 /* --- seccomp, seccomp(2) --- */
 
 #if defined(__x86_64__)
@@ -278,52 +276,69 @@ enum { ARCHITECTURE = AUDIT_ARCH_RISCV64 };
 enum { ARCHITECTURE = 0 }; /* not tried on it: no filter */
 #endif
 
-/* Who may make a call. */
-enum whose {
-	ALL,
-	LOOP,	   /* the accept loop alone */
-	LOOP_FREE, /* the accept loop without the test */
-};
-
-/* A look at the lower half of an argument: under a mask, whether it equals one
- * of two values, and whether that is what is allowed. */
-struct test {
+/* A look at the lower half of an argument, which is all that the kernel sees of
+ * an int: under a mask it is to equal one of some values. */
+struct clause {
 	unsigned argument;
-	uint32_t mask, values[2];
-	bool allowed;
+	uint32_t mask;
+	unsigned count;
+	uint32_t values[3];
 };
 
-/* Memory is written or executed, not both. */
-static const struct test protection = {
-	.argument = 2,
-	.mask = PROT_WRITE | PROT_EXEC,
-	.values = { PROT_WRITE | PROT_EXEC, PROT_WRITE | PROT_EXEC },
-	.allowed = false,
+enum { CLAUSES_MAX = 3 };
+
+/* All of its clauses hold; those behind the last have no values. */
+struct test {
+	struct clause clauses[CLAUSES_MAX];
 };
-static const struct test family = {
-	.argument = 0,
-	.mask = UINT32_MAX,
-	.values = { AF_UNIX, AF_NETLINK },
-	.allowed = true,
-};
-/* A limit is read, not set. */
-static const struct test query = {
-	.argument = 2,
-	.mask = UINT32_MAX,
-	.allowed = true,
-};
-static const struct test stop = {
-	.argument = 1,
-	.mask = UINT32_MAX,
-	.values = { SIGTERM, SIGTERM },
-	.allowed = true,
-};
-static const struct test no_name_space = {
-	.argument = 0,
-	.mask = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-	    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET,
-	.allowed = true,
-};
+
+/* Memory is written or executed, not both, and never by changing it. */
+static const struct test mapping = { {
+    { 2, PROT_WRITE | PROT_EXEC, 3, { 0, PROT_WRITE, PROT_EXEC } },
+} };
+static const struct test no_code = { {
+    { 2, PROT_EXEC, 1, { 0 } },
+} };
+/* For sd_notify(3) and getifaddrs(3): datagrams, and of the protocols the
+ * first, which netlink calls route. */
+static const struct test family = { {
+    { 0, UINT32_MAX, 2, { AF_UNIX, AF_NETLINK } },
+    { 1, 15, 2, { SOCK_DGRAM, SOCK_RAW } },
+    { 2, UINT32_MAX, 1, { 0 } },
+} };
+/* The second pair is for sd_notify(3). Crosswise they are SO_DEBUG and
+ * TCP_QUEUE_SEQ, which take capabilities. */
+static const struct test waiting = { {
+    { 1, UINT32_MAX, 2, { IPPROTO_TCP, SOL_SOCKET } },
+    { 2, UINT32_MAX, 2, { TCP_NODELAY, SO_SNDTIMEO } },
+} };
+static const struct test socket_level = { {
+    { 1, UINT32_MAX, 1, { SOL_SOCKET } },
+} };
+/* Flags, duplicates and locks, which come first. F_SETOWN and F_SETSIG further
+ * up would send any signal to our other processes. */
+static const struct test plain_command = { {
+    { 1, ~7U, 1, { 0 } },
+} };
+/* Our own limits, which only sink; not those of our other processes. */
+static const struct test ourselves = { {
+    { 0, UINT32_MAX, 1, { 0 } },
+} };
+/* Names for mappings, and stricter filters. */
+static const struct test harmless_control = { {
+    { 0, UINT32_MAX, 2, { PR_SET_VMA, PR_SET_SECCOMP } },
+} };
+static const struct test stop = { {
+    { 1, UINT32_MAX, 1, { SIGTERM } },
+} };
+/* As fork(3) does: no threads, no name spaces. */
+static const struct test plain_fork = { {
+    { 0, ~(uint32_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID), 1,
+	{ SIGCHLD } },
+} };
+
+/* Who may make a call: everybody, or the accept loop alone. */
+enum whose { ALL, LOOP };
 
 struct call {
 	unsigned number;
@@ -331,7 +346,7 @@ struct call {
 	const struct test *test; /* or NULL */
 };
 
-/* What a session does, and what libc does for it. */
+/* What a session does, and what one libc or another does for it. */
 static const struct call calls[] = {
 	/* descriptors */
 	{ SYS_read, ALL, NULL },
@@ -342,7 +357,7 @@ static const struct call calls[] = {
 	{ SYS_pwrite64, ALL, NULL },
 	{ SYS_close, ALL, NULL },
 	{ SYS_lseek, ALL, NULL },
-	{ SYS_fcntl, ALL, NULL },
+	{ SYS_fcntl, ALL, &plain_command },
 	{ SYS_ppoll, ALL, NULL },
 	/* files */
 	{ SYS_openat, ALL, NULL },
@@ -366,23 +381,22 @@ static const struct call calls[] = {
 	{ SYS_fchmod, ALL, NULL },
 	{ SYS_fchown, ALL, NULL },
 	{ SYS_copy_file_range, ALL, NULL },
-	/* sockets: the client's, the log's, and netlink for getifaddrs(3) */
+	/* sockets: the client's, the log's, and netlink's. No connect(2): the
+	 * client's would do for a connection to elsewhere. */
 	{ SYS_socket, ALL, &family },
-	{ SYS_connect, ALL, NULL },
 	{ SYS_bind, ALL, NULL },
 	{ SYS_sendto, ALL, NULL },
-	{ SYS_sendmsg, ALL, NULL },
 	{ SYS_recvfrom, ALL, NULL },
 	{ SYS_recvmsg, ALL, NULL },
 	{ SYS_shutdown, ALL, NULL },
 	{ SYS_getsockname, ALL, NULL },
 	{ SYS_getpeername, ALL, NULL },
-	{ SYS_getsockopt, ALL, NULL },
-	{ SYS_setsockopt, ALL, NULL },
+	{ SYS_getsockopt, ALL, &socket_level },
+	{ SYS_setsockopt, ALL, &waiting },
 	/* memory */
 	{ SYS_brk, ALL, NULL },
-	{ SYS_mmap, ALL, &protection },
-	{ SYS_mprotect, ALL, &protection },
+	{ SYS_mmap, ALL, &mapping },
+	{ SYS_mprotect, ALL, &no_code },
 	{ SYS_munmap, ALL, NULL },
 	{ SYS_mremap, ALL, NULL },
 	{ SYS_madvise, ALL, NULL },
@@ -398,9 +412,11 @@ static const struct call calls[] = {
 	{ SYS_clock_gettime, ALL, NULL },
 	{ SYS_gettimeofday, ALL, NULL },
 	{ SYS_setitimer, ALL, NULL },
-	{ SYS_prlimit64, LOOP_FREE, &query },
+	{ SYS_prlimit64, ALL, &ourselves },
+	{ SYS_prctl, ALL, &harmless_control },
 	{ SYS_futex, ALL, NULL },
 	{ SYS_sched_yield, ALL, NULL },
+	{ SYS_sched_getaffinity, ALL, NULL },
 	{ SYS_restart_syscall, ALL, NULL },
 	{ SYS_rt_sigprocmask, ALL, NULL },
 	{ SYS_rt_sigreturn, ALL, NULL },
@@ -408,7 +424,7 @@ static const struct call calls[] = {
 	{ SYS_exit_group, ALL, NULL },
 	/* the accept loop */
 	{ SYS_accept4, LOOP, NULL },
-	{ SYS_clone, LOOP, &no_name_space },
+	{ SYS_clone, LOOP, &plain_fork },
 	{ SYS_wait4, LOOP, NULL },
 	{ SYS_kill, LOOP, &stop },
 	{ SYS_set_robust_list, LOOP, NULL },
@@ -432,23 +448,23 @@ static const struct call calls[] = {
 
 enum {
 	CALLS = sizeof(calls) / sizeof(calls[0]),
-	TESTS_MAX = 8,
-	SEGMENTS_MAX = 2 * CALLS + 1,
-	/* A jump and a verdict a segment, 5 more for a test, and what comes
-	 * before. */
-	FILTER_MAX = 2 * SEGMENTS_MAX + 5 * TESTS_MAX + 8,
+	/* On every architecture this is the newest call of the table. What a
+	 * later libc tries first is not there: libc does without it. */
+	NEWER = SYS_landlock_restrict_self + 1,
+	X32 = 1 << 30, /* another set of numbers on x86-64 */
+
+	ALLOW = SECCOMP_RET_ALLOW,
+	REFUSE = SECCOMP_RET_TRAP,
+	ABSENT = SECCOMP_RET_ERRNO | ENOSYS,
+
+	TESTS_MAX = 12,
+	TEST_MAX = CLAUSES_MAX * 5 + 2, /* instructions */
+	SEGMENTS_MAX = 2 * CALLS + 3,
+	FILTER_MAX = 4 + 2 * SEGMENTS_MAX + TESTS_MAX * TEST_MAX,
 };
 
-/* Half of it is jumped over, in an unsigned octet. */
-_Static_assert(FILTER_MAX / 2 + 5 * TESTS_MAX < 256, "jumps too far");
-
-static int
-compare_calls(const void *a, const void *b)
-{
-	const struct call *left = a, *right = b;
-
-	return left->number < right->number ? -1 : left->number > right->number;
-}
+/* A jump over half of the search is an unsigned octet. */
+_Static_assert(SEGMENTS_MAX < 256, "jumps too far");
 
 /* A filter being written. */
 struct filter {
@@ -457,7 +473,7 @@ struct filter {
 };
 
 static void
-put(struct filter *filter, unsigned code, unsigned yes, unsigned no, uint32_t k)
+put(struct filter *filter, unsigned code, size_t yes, size_t no, uint32_t k)
 {
 	filter->code[filter->len++] = (struct sock_filter){
 		.code = (unsigned short)code,
@@ -468,10 +484,9 @@ put(struct filter *filter, unsigned code, unsigned yes, unsigned no, uint32_t k)
 }
 
 static void
-put_verdict(struct filter *filter, bool allowed)
+put_return(struct filter *filter, uint32_t verdict)
 {
-	put(filter, BPF_RET | BPF_K, 0, 0,
-	    allowed ? SECCOMP_RET_ALLOW : SECCOMP_RET_TRAP);
+	put(filter, BPF_RET | BPF_K, 0, 0, verdict);
 }
 
 static void
@@ -480,162 +495,260 @@ put_load(struct filter *filter, size_t at)
 	put(filter, BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)at);
 }
 
+/* Go on behind it where the clause holds. */
+static void
+put_clause(struct filter *filter, const struct clause *clause)
+{
+	put_load(filter,
+	    offsetof(struct seccomp_data, args) + 8 * clause->argument +
+		(__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0));
+	if (clause->mask != UINT32_MAX)
+		put(filter, BPF_ALU | BPF_AND | BPF_K, 0, 0, clause->mask);
+	for (unsigned i = clause->count; i > 0; i--)
+		put(filter, BPF_JMP | BPF_JEQ | BPF_K, i, 0,
+		    clause->values[clause->count - i]);
+	put_return(filter, REFUSE);
+}
+
 static void
 put_test(struct filter *filter, const struct test *test)
 {
-	put_load(filter,
-	    offsetof(struct seccomp_data, args) + 8 * test->argument +
-		(__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0));
-	put(filter, BPF_ALU | BPF_AND | BPF_K, 0, 0, test->mask);
-	put(filter, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, test->values[0]);
-	put(filter, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, test->values[1]);
-	put_verdict(filter, test->allowed);
-	put_verdict(filter, !test->allowed);
+	for (size_t i = 0; i < CLAUSES_MAX; i++)
+		if (test->clauses[i].count > 0)
+			put_clause(filter, &test->clauses[i]);
+	put_return(filter, ALLOW);
 }
 
 /* The calls from a number on, up to the next segment, that fare alike. */
 struct segment {
 	unsigned from;
-	bool allowed;
+	uint32_t verdict;
 	const struct test *test; /* that decides instead, or NULL */
+	size_t jump;		 /* to the test */
 };
-
-static struct segment
-segment_of(const struct call *call, bool listener)
-{
-	return (struct segment){
-		.from = call->number,
-		.allowed = call->whose != LOOP || listener,
-		.test = (call->whose == LOOP && !listener) ||
-			(call->whose == LOOP_FREE && listener)
-		    ? NULL
-		    : call->test,
-	};
-}
 
 /* Append a segment, unless it goes on as the last one. */
 static size_t
 join_segment(struct segment *segments, size_t len, struct segment next)
 {
-	if (len > 0 && segments[len - 1].allowed == next.allowed &&
+	if (len > 0 && segments[len - 1].verdict == next.verdict &&
 	    segments[len - 1].test == next.test)
 		return len;
 	segments[len] = next;
 	return len + 1;
 }
 
-/* All numbers from 0 on, cut into segments. Returns how many. */
-static size_t
-cut_segments(struct segment segments[SEGMENTS_MAX], bool listener)
-{
-	struct call sorted[CALLS];
-	size_t len = 0;
-	unsigned next = 0;
+/* What a filter is for. The third is laid over the second: of two verdicts the
+ * stricter holds. */
+enum purpose { SESSION, LISTENER, FORKED };
 
-	memcpy(sorted, calls, sizeof(calls));
-	qsort(sorted, CALLS, sizeof(sorted[0]), compare_calls);
-	for (size_t i = 0; i < CALLS; i++) {
-		if (sorted[i].number > next)
-			len = join_segment(
-			    segments, len, (struct segment){ .from = next });
-		len = join_segment(
-		    segments, len, segment_of(&sorted[i], listener));
-		next = sorted[i].number + 1;
-	}
-	return join_segment(segments, len, (struct segment){ .from = next });
+/* A segment that begins with a number; call is its row, or NULL. */
+static struct segment
+segment_of(unsigned number, const struct call *call, enum purpose purpose)
+{
+	bool loop = call != NULL && call->whose == LOOP;
+	bool known = call != NULL && (!loop || purpose == LISTENER);
+
+	if (purpose == FORKED)
+		return (struct segment){
+			.from = number,
+			.verdict = loop ? REFUSE : ALLOW,
+		};
+	return (struct segment){
+		.from = number,
+		.verdict = known ? ALLOW : REFUSE,
+		.test = known ? call->test : NULL,
+	};
 }
 
-/* The search for the segment of a call, by halves, and with few instructions:
- * a filter that asks for 60 calls one by one takes the kernel 0.35 ms to
- * accept, because it tries every number there is; this one a third of that.
- * Recursion goes seven deep. */
-static void
-put_search(struct filter *filter, const struct segment *segments, size_t count)
+/* All numbers from 0 on, cut into segments. Returns how many. */
+static size_t
+cut_segments(struct segment segments[SEGMENTS_MAX], enum purpose purpose)
 {
-	unsigned short jump = filter->len;
+	const struct call *known[NEWER] = { NULL };
+	size_t len = 0;
+
+	for (size_t i = 0; i < CALLS; i++)
+		known[calls[i].number] = &calls[i];
+	for (unsigned i = 0; i < NEWER; i++)
+		len = join_segment(
+		    segments, len, segment_of(i, known[i], purpose));
+	if (purpose == FORKED)
+		return len;
+	segments[len++] = (struct segment){ .from = NEWER, .verdict = ABSENT };
+	segments[len++] = (struct segment){ .from = X32, .verdict = REFUSE };
+	return len;
+}
+
+/* The search for the segment of a call, by halves: a filter that asks for 60
+ * calls one by one takes the kernel 0.35 ms to accept, because it tries every
+ * number there is; this one a third of that. Recursion goes eight deep. */
+static void
+put_search(struct filter *filter, struct segment *segments, size_t count)
+{
+	unsigned short here = filter->len;
 
 	if (count == 1 && segments->test != NULL) {
-		put_test(filter, segments->test);
+		segments->jump = here;
+		put(filter, BPF_JMP | BPF_JA, 0, 0, 0);
 	} else if (count == 1) {
-		put_verdict(filter, segments->allowed);
+		put_return(filter, segments->verdict);
 	} else {
 		put(filter, BPF_JMP | BPF_JGE | BPF_K, 0, 0,
 		    segments[count / 2].from);
 		put_search(filter, segments, count / 2);
-		filter->code[jump].jt = (unsigned char)(filter->len - jump - 1);
+		filter->code[here].jt = (unsigned char)(filter->len - here - 1);
 		put_search(filter, segments + count / 2, count - count / 2);
 	}
+}
+
+static void
+write_filter(struct filter *filter, enum purpose purpose)
+{
+	struct segment segments[SEGMENTS_MAX];
+	size_t count = cut_segments(segments, purpose);
+
+	/* Another architecture's numbers mean other calls. */
+	put_load(filter, offsetof(struct seccomp_data, arch));
+	put(filter, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, ARCHITECTURE);
+	put_return(filter, REFUSE);
+	put_load(filter, offsetof(struct seccomp_data, nr));
+	put_search(filter, segments, count);
+	for (size_t i = 0; i < count; i++) {
+		if (segments[i].test == NULL)
+			continue;
+		filter->code[segments[i].jump].k =
+		    (uint32_t)(filter->len - segments[i].jump - 1);
+		put_test(filter, segments[i].test);
+	}
+}
+
+/* 0 or errno. */
+static int
+enter_filter(enum purpose purpose)
+{
+	struct filter filter;
+	struct sock_fprog program = { .filter = filter.code };
+
+	filter.len = 0; /* the rest is written, not read */
+	if (ARCHITECTURE == 0)
+		return ENOSYS;
+	write_filter(&filter, purpose);
+	program.len = filter.len;
+	return error_of(prctl(
+	    PR_SET_SECCOMP, (unsigned long)SECCOMP_MODE_FILTER, &program));
 }
 
 void
 sandbox_calls(struct sandbox *sandbox, bool listener)
 {
-	struct filter filter = { .len = 0 };
-	struct segment segments[SEGMENTS_MAX];
-	struct sock_fprog program = { .filter = filter.code };
-
-	if (ARCHITECTURE == 0) {
-		sandbox->error[SANDBOX_SECCOMP] = ENOSYS;
-		return;
-	}
-	/* Another architecture's numbers mean other calls. */
-	put_load(&filter, offsetof(struct seccomp_data, arch));
-	put(&filter, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, ARCHITECTURE);
-	put_verdict(&filter, false);
-	put_load(&filter, offsetof(struct seccomp_data, nr));
-	put_search(&filter, segments, cut_segments(segments, listener));
-	program.len = filter.len;
-	sandbox->error[SANDBOX_SECCOMP] = error_of(prctl(
-	    PR_SET_SECCOMP, (unsigned long)SECCOMP_MODE_FILTER, &program));
+	sandbox->error[SANDBOX_SECCOMP] =
+	    enter_filter(listener ? LISTENER : SESSION);
 }
 
 const char *
-sandbox_call_name(int call)
+sandbox_call_name(int call, unsigned architecture)
 {
 	static const struct {
 		int number;
 		char name[20];
 	} known[] = {
-		{ SYS_execve, "execve" },
-		{ SYS_execveat, "execveat" },
+		{ SYS_accept4, "accept4" },
+		{ SYS_add_key, "add_key" },
+		{ SYS_bpf, "bpf" },
+		{ SYS_capset, "capset" },
+		{ SYS_chdir, "chdir" },
+		{ SYS_chroot, "chroot" },
 		{ SYS_clone, "clone" },
 		{ SYS_clone3, "clone3" },
+		{ SYS_connect, "connect" },
+		{ SYS_execve, "execve" },
+		{ SYS_execveat, "execveat" },
+		{ SYS_fcntl, "fcntl" },
+		{ SYS_fchmodat, "fchmodat" },
+		{ SYS_io_uring_setup, "io_uring_setup" },
+		{ SYS_ioctl, "ioctl" },
+		{ SYS_keyctl, "keyctl" },
 		{ SYS_kill, "kill" },
-		{ SYS_tgkill, "tgkill" },
-		{ SYS_ptrace, "ptrace" },
-		{ SYS_process_vm_readv, "process_vm_readv" },
-		{ SYS_process_vm_writev, "process_vm_writev" },
-		{ SYS_socket, "socket" },
 		{ SYS_listen, "listen" },
-		{ SYS_accept4, "accept4" },
+		{ SYS_memfd_create, "memfd_create" },
+		{ SYS_mknodat, "mknodat" },
 		{ SYS_mmap, "mmap" },
+		{ SYS_mount, "mount" },
 		{ SYS_mprotect, "mprotect" },
+		{ SYS_name_to_handle_at, "name_to_handle_at" },
+		{ SYS_open_by_handle_at, "open_by_handle_at" },
+		{ SYS_perf_event_open, "perf_event_open" },
+		{ SYS_personality, "personality" },
+		{ SYS_pidfd_open, "pidfd_open" },
 		{ SYS_prctl, "prctl" },
 		{ SYS_prlimit64, "prlimit64" },
-		{ SYS_setuid, "setuid" },
-		{ SYS_setresuid, "setresuid" },
-		{ SYS_setgid, "setgid" },
-		{ SYS_capset, "capset" },
-		{ SYS_chroot, "chroot" },
-		{ SYS_mount, "mount" },
-		{ SYS_unshare, "unshare" },
-		{ SYS_setns, "setns" },
-		{ SYS_symlinkat, "symlinkat" },
-		{ SYS_bpf, "bpf" },
-		{ SYS_keyctl, "keyctl" },
-		{ SYS_io_uring_setup, "io_uring_setup" },
+		{ SYS_process_vm_readv, "process_vm_readv" },
+		{ SYS_process_vm_writev, "process_vm_writev" },
+		{ SYS_ptrace, "ptrace" },
 		{ SYS_rt_sigaction, "rt_sigaction" },
-		{ SYS_ioctl, "ioctl" },
-#ifdef SYS_fork
+		{ SYS_rt_sigqueueinfo, "rt_sigqueueinfo" },
+		{ SYS_sendmsg, "sendmsg" },
+		{ SYS_setgid, "setgid" },
+		{ SYS_setns, "setns" },
+		{ SYS_setresuid, "setresuid" },
+		{ SYS_setrlimit, "setrlimit" },
+		{ SYS_setsockopt, "setsockopt" },
+		{ SYS_setuid, "setuid" },
+		{ SYS_socket, "socket" },
+		{ SYS_symlinkat, "symlinkat" },
+		{ SYS_tgkill, "tgkill, abort" }, /* which comes by it */
+		{ SYS_unshare, "unshare" },
+		{ SYS_userfaultfd, "userfaultfd" },
+#ifdef SYS_open
+		{ SYS_chmod, "chmod" },
 		{ SYS_fork, "fork" },
+		{ SYS_mknod, "mknod" },
+		{ SYS_rename, "rename" },
+		{ SYS_symlink, "symlink" },
+		{ SYS_unlink, "unlink" },
 		{ SYS_vfork, "vfork" },
 #endif
 	};
 
+	if (architecture != ARCHITECTURE)
+		return "of another architecture";
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i].number == call)
 			return known[i].name;
 	return "call";
+}
+
+/* --- the session --- */
+
+/* Whether the accept loop's filter leaves too much to a session: a signal to
+ * the loop, which Landlock forbids from version 6 on, or a process, which its
+ * limit does not forbid to root. */
+static bool
+is_loose(const struct sandbox *sandbox)
+{
+	return sandbox->error[SANDBOX_SECCOMP] == 0 &&
+	    (sandbox->root || sandbox->error[SANDBOX_LANDLOCK] != 0 ||
+		sandbox->landlock < LANDLOCK_SCOPES);
+}
+
+void
+sandbox_session(struct sandbox *sandbox, const struct sandbox_limits *limits)
+{
+	int error = limit(RLIMIT_NPROC, 0);
+
+	if (error == 0 && limits->memory > 0)
+		error = limit(RLIMIT_DATA, limits->memory);
+	if (error == 0 && limits->file_size > 0)
+		error = limit(RLIMIT_FSIZE, limits->file_size);
+	if (sandbox->error[SANDBOX_LIMITS] == 0)
+		sandbox->error[SANDBOX_LIMITS] = error;
+	if (sandbox->rules_fd >= 0)
+		sandbox->error[SANDBOX_LANDLOCK] = error_of(
+		    syscall(SYS_landlock_restrict_self, sandbox->rules_fd, 0));
+	drop_rules(sandbox);
+	if (is_loose(sandbox))
+		sandbox->error[SANDBOX_SECCOMP] = enter_filter(FORKED);
 }
 
 /* --- what is active --- */
@@ -652,6 +765,32 @@ sandbox_name(enum sandbox_layer layer)
 	return names[layer];
 }
 
+/* What a version lacks is refused by other layers. */
+static void
+describe_landlock(int version, char text[SANDBOX_TEXT_MAX + 1])
+{
+	static const struct {
+		int since;
+		const char *what;
+	} parts[] = {
+		{ LANDLOCK_TRUNCATION, "truncation" },
+		{ LANDLOCK_NETWORK, "TCP" },
+		{ LANDLOCK_DEVICES, "devices" },
+		{ LANDLOCK_SCOPES, "signals" },
+	};
+	size_t len = (size_t)snprintf(
+	    text, SANDBOX_TEXT_MAX + 1, "active, version %d", version);
+	const char *before = " without ";
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (version >= parts[i].since)
+			continue;
+		len += (size_t)snprintf(text + len, SANDBOX_TEXT_MAX + 1 - len,
+		    "%s%s", before, parts[i].what);
+		before = ", ";
+	}
+}
+
 void
 sandbox_describe(const struct sandbox *sandbox, enum sandbox_layer layer,
     char text[SANDBOX_TEXT_MAX + 1])
@@ -660,9 +799,9 @@ sandbox_describe(const struct sandbox *sandbox, enum sandbox_layer layer,
 
 	if (error == ENODATA)
 		(void)snprintf(text, SANDBOX_TEXT_MAX + 1, "not entered");
-	else if (layer == SANDBOX_CAPABILITIES && sandbox->root)
-		(void)snprintf(
-		    text, SANDBOX_TEXT_MAX + 1, "kept, as user = root asks");
+	else if (layer == SANDBOX_CAPABILITIES && sandbox->root && error == 0)
+		(void)snprintf(text, SANDBOX_TEXT_MAX + 1,
+		    "those over files alone, as user = root asks");
 	else if (layer == SANDBOX_LANDLOCK && error == EOPNOTSUPP &&
 	    sandbox->landlock > 0)
 		(void)snprintf(text, SANDBOX_TEXT_MAX + 1,
@@ -675,9 +814,7 @@ sandbox_describe(const struct sandbox *sandbox, enum sandbox_layer layer,
 		(void)snprintf(
 		    text, SANDBOX_TEXT_MAX + 1, "%s", strerror(error));
 	else if (layer == SANDBOX_LANDLOCK)
-		(void)snprintf(text, SANDBOX_TEXT_MAX + 1,
-		    "active, version %d%s", sandbox->landlock,
-		    sandbox->landlock < 4 ? ", without network" : "");
+		describe_landlock(sandbox->landlock, text);
 	else
 		(void)snprintf(text, SANDBOX_TEXT_MAX + 1, "active");
 }

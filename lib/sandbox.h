@@ -37,7 +37,7 @@ enum {
 
 enum sandbox_layer {
 	SANDBOX_PRIVILEGES,   /* no_new_privs */
-	SANDBOX_CAPABILITIES, /* all sets empty */
+	SANDBOX_CAPABILITIES, /* all sets empty; for root: those over files */
 	SANDBOX_DUMP,	      /* neither core dumps nor ptrace(2) by others */
 	SANDBOX_LIMITS,	      /* setrlimit(2) */
 	SANDBOX_LANDLOCK,
@@ -67,7 +67,7 @@ void sandbox_init(struct sandbox *sandbox);
 const char *sandbox_become(const char *user, char text[SANDBOX_TEXT_MAX + 1]);
 
 /* The layers of the process; children inherit them. root: it insists on being
- * root, and keeps its capabilities. */
+ * root, and keeps the capabilities over files. */
 void sandbox_process(struct sandbox *sandbox, bool root);
 
 /* Prepare Landlock: files are read and written beneath tree_fd (a directory,
@@ -76,13 +76,15 @@ void sandbox_process(struct sandbox *sandbox, bool root);
 void sandbox_tree(struct sandbox *sandbox, int tree_fd);
 
 /* The layers of one session: Landlock as prepared, and limits; no process can
- * be started any more. */
+ * be started any more. Where these leave a session of the accept loop calls of
+ * the loop, because Landlock is old or user = root, seccomp takes them. */
 void sandbox_session(
     struct sandbox *sandbox, const struct sandbox_limits *limits);
 
 /* Allow only the system calls that a session needs; with listener also those
  * of the accept loop around it, which hand it on to each session. What is not
- * allowed is not executed and raises SIGSYS. The last layer: those above need
+ * allowed is not executed and raises SIGSYS; what is newer than the list is
+ * answered with ENOSYS. The last layer: those above need
  * more calls. */
 void sandbox_calls(struct sandbox *sandbox, bool listener);
 
@@ -95,8 +97,8 @@ const char *sandbox_name(enum sandbox_layer layer);
 void sandbox_describe(const struct sandbox *sandbox, enum sandbox_layer layer,
     char text[SANDBOX_TEXT_MAX + 1]);
 
-/* The name of a system call that an intruder might try, or "call" for others.
- * Async-signal-safe. */
-const char *sandbox_call_name(int call);
+/* The name of a system call that an intruder might try, or "call" for others,
+ * by its number and architecture from siginfo_t. Async-signal-safe. */
+const char *sandbox_call_name(int call, unsigned architecture);
 
 #endif
