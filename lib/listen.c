@@ -29,6 +29,8 @@ enum {
 
 enum { SOURCE_NONE, SOURCE_IPV4, SOURCE_IPV6, SOURCE_LOCAL };
 
+enum { SOURCE_TEXT = INET6_ADDRSTRLEN + sizeof("/64") };
+
 static int64_t
 microseconds(void)
 {
@@ -132,6 +134,26 @@ grow(struct listen *listen)
 	return true;
 }
 
+/* Take a child off the list. Returns where it came from. */
+static struct listen_source
+forget(struct listen *listen, pid_t pid)
+{
+	struct listen_source source = { .kind = SOURCE_NONE };
+	size_t i = 0;
+
+	while (i < listen->children_len && listen->children[i].pid != pid)
+		i++;
+	if (i < listen->children_len) {
+		source = listen->children[i].source;
+		listen->children[i] = listen->children[--listen->children_len];
+	}
+	if (listen->children_len == 0)
+		listen->idle_since = milliseconds();
+	listen->pause_end = 0; /* there is room for one again */
+	listen->changed = true;
+	return source;
+}
+
 /* Collect the children that have ended. True: one of them by a signal, and
  * .text tells of it; there may be more. */
 static bool
@@ -141,27 +163,15 @@ reap(struct listen *listen)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		char source[INET6_ADDRSTRLEN + 8] = "nobody";
-		size_t i = 0;
+		struct listen_source source = forget(listen, pid);
+		char from[SOURCE_TEXT];
 
-		while (
-		    i < listen->children_len && listen->children[i].pid != pid)
-			i++;
-		if (i < listen->children_len) {
-			print_source(&listen->children[i].source, source,
-			    sizeof(source));
-			listen->children[i] =
-			    listen->children[--listen->children_len];
-			listen->changed = true;
-		}
-		if (listen->children_len == 0)
-			listen->idle_since = milliseconds();
-		listen->pause_end = 0; /* there is room for one again */
 		if (!WIFSIGNALED(status))
 			continue;
+		print_source(&source, from, sizeof(from));
 		(void)snprintf(listen->text, sizeof(listen->text),
 		    "session %ld with %s was ended by signal %d (%s)",
-		    (long)pid, source, WTERMSIG(status),
+		    (long)pid, from, WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
 		return true;
 	}
@@ -226,7 +236,7 @@ is_news(struct listen *listen, const struct listen_source *source)
 static enum listen_event
 refuse(struct listen *listen, int fd, const struct listen_source *source)
 {
-	char from[INET6_ADDRSTRLEN + 8] = "all sources";
+	char from[SOURCE_TEXT] = "all sources";
 
 	turn_away(listen, fd,
 	    source != NULL
