@@ -326,8 +326,8 @@ serve_one(struct server *server, bool loaded)
 /* --- the accept loop --- */
 
 static void
-log_listener(
-    struct server *server, const char *state, const char *key, const char *text)
+log_listener(struct server *server, const char *state, const char *reason,
+    const char *lacks)
 {
 	const struct listen *listen = &server->listen;
 	struct log_record record;
@@ -337,8 +337,10 @@ log_listener(
 	log_field(&record, "running", "%zu", listen->children_len);
 	log_field(&record, "messages", "%lu", listen_messages(listen));
 	log_field(&record, "refused", "%lu", listen->refused);
-	if (text != NULL)
-		log_field(&record, key, "%s", text);
+	if (reason != NULL)
+		log_field(&record, "reason", "%s", reason);
+	if (lacks != NULL)
+		log_field(&record, "unconfined", "%s", lacks);
 	log_write(&server->log, &record);
 }
 
@@ -370,8 +372,8 @@ open_or_close(struct server *server, const char *obstacle, bool stays)
 		.stays = stays,
 		.closed = obstacle == NULL ? NULL : OUR_FAULT,
 	    });
-	log_listener(server, obstacle == NULL ? "ready" : "closed",
-	    "unconfined", obstacle == NULL ? unconfined(server) : NULL);
+	log_listener(server, obstacle == NULL ? "ready" : "closed", NULL,
+	    obstacle == NULL ? unconfined(server) : NULL);
 }
 
 /* SIGHUP: the settings anew; where they are wrong, those from before. Once we
@@ -471,7 +473,7 @@ serve_many(struct server *server, int first, unsigned count, bool loaded)
 			break;
 		case LISTEN_REFUSED:
 			log_listener(
-			    server, "refusing", "reason", server->listen.text);
+			    server, "refusing", server->listen.text, NULL);
 			break;
 		case LISTEN_CRASH:
 		case LISTEN_TROUBLE:

@@ -500,7 +500,8 @@ static void
 put_clause(struct filter *filter, const struct clause *clause)
 {
 	put_load(filter,
-	    offsetof(struct seccomp_data, args) + 8 * clause->argument +
+	    offsetof(struct seccomp_data, args) +
+		sizeof(uint64_t) * clause->argument +
 		(__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0));
 	if (clause->mask != UINT32_MAX)
 		put(filter, BPF_ALU | BPF_AND | BPF_K, 0, 0, clause->mask);
