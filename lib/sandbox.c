@@ -411,6 +411,8 @@ static const struct call calls[] = {
 	{ SYS_getrandom, ALL, NULL },
 	{ SYS_clock_gettime, ALL, NULL },
 	{ SYS_gettimeofday, ALL, NULL },
+	{ SYS_nanosleep, ALL, NULL },
+	{ SYS_clock_nanosleep, ALL, NULL },
 	{ SYS_setitimer, ALL, NULL },
 	{ SYS_prlimit64, ALL, &ourselves },
 	{ SYS_prctl, ALL, &harmless_control },
