@@ -627,6 +627,7 @@ def processes():
         clients[0].quit()
         replies = []
         while not any(r.startswith("220") for r in replies):
+            check(len(replies) < len(waiting), "one of them is served")
             replies.append(waiting[len(replies)].reply())
         check(len(replies) <= len(loop.records(problem)),
               "a record for each refusal")
