@@ -840,11 +840,11 @@ def descriptors_passed():
                          ([socket.socket(), four], 3)]:
         loop = Loop(sockets=sockets)
         check(loop.wait() == 78, "exit 78: %s" % loop.status)
-        loop.await_record('^problem problem="listening socket %d: Invalid '
-                          'argument' % bad)
+        loop.await_record('^problem problem="descriptor %d is not a listening '
+                          'socket"' % bad)
     loop = Loop(sockets=[four] * 65)
     check(loop.wait() == 78, "exit 78: %s" % loop.status)
-    loop.await_record('^problem problem="listening sockets: Argument list ')
+    loop.await_record('^problem problem="65 listening sockets, and 64 ')
 
 
 def main():
