@@ -50,7 +50,6 @@ serve_catch_signals(void)
 {
 	/* No SA_RESTART: signals are here to interrupt waits. */
 	struct sigaction on = { .sa_handler = on_alarm };
-	sigset_t none;
 
 	/* These cannot fail: the signals exist. */
 	(void)sigaction(SIGALRM, &on, NULL);
@@ -62,9 +61,6 @@ serve_catch_signals(void)
 	(void)sigaction(SIGXFSZ, &on, NULL);
 	/* The accept loop takes it out of a queue, a session has no use for it. */
 	(void)sigaction(SIGHUP, &on, NULL);
-	/* Whoever started us may have blocked them, and no wait would end. */
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static time_t

@@ -65,15 +65,27 @@ hold_standard_descriptors(void)
 	return true;
 }
 
-/* Whether standard error is the client's socket, as under inetd. */
-static bool
-is_client(int fd)
+/* Signals as we know them: whoever started us may have blocked some, and no
+ * wait would end. */
+static void
+unblock_signals(void)
 {
-	struct stat ours, client;
+	sigset_t none;
 
-	return fstat(STDERR_FILENO, &ours) == 0 && fstat(fd, &client) == 0 &&
-	    S_ISSOCK(ours.st_mode) && ours.st_dev == client.st_dev &&
-	    ours.st_ino == client.st_ino;
+	(void)sigemptyset(&none); /* cannot fail, nor can the next */
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Whether two descriptors are one socket, as standard error and the client's
+ * are under inetd. */
+static bool
+is_one_socket(int a, int b)
+{
+	struct stat one, other;
+
+	return fstat(a, &one) == 0 && fstat(b, &other) == 0 &&
+	    S_ISSOCK(one.st_mode) && one.st_dev == other.st_dev &&
+	    one.st_ino == other.st_ino;
 }
 
 static bool
@@ -88,7 +100,7 @@ static void
 choose_log(struct server *server)
 {
 	const struct config *config = &server->config;
-	bool client = is_client(server->in_fd);
+	bool client = is_one_socket(STDERR_FILENO, server->in_fd);
 
 	log_init(&server->log,
 	    config->log == CONFIG_LOG_AUTO ||
@@ -299,6 +311,7 @@ serve_one(struct server *server, bool loaded)
 	const char *obstacle = server->call.problems;
 	int status = EX_CONFIG;
 
+	serve_catch_signals();
 	if (loaded)
 		obstacle = prepare(server, &status);
 	if (obstacle != NULL)
@@ -387,7 +400,7 @@ reload(struct server *server)
 	server->config = before;
 	log_lines(&server->log, obstacle);
 	listen_ready(&server->listen, &server->listen.settings);
-	log_listener(server, "unchanged", NULL, NULL);
+	log_listener(server, "unchanged", "reason", NULL);
 }
 
 /* In a child: the session, with what was prepared for it. */
@@ -411,6 +424,22 @@ serve_connection(struct server *server)
 	return status;
 }
 
+/* inetd gives us its socket three times. Away from where other things belong it
+ * can be closed: by a session, and by us when we are to stop. Returns where it
+ * is now, or -1. */
+static int
+move_listener(int fd)
+{
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+		if (is_one_socket(i, moved) && dup2(null, i) < 0)
+			moved = -1;
+	close(null);
+	return moved;
+}
+
 /* The listening sockets from first on. */
 static int
 serve_many(struct server *server, int first, unsigned count, bool loaded)
@@ -420,14 +449,13 @@ serve_many(struct server *server, int first, unsigned count, bool loaded)
 	const char *obstacle;
 	int status;
 
+	if (first == STDIN_FILENO)
+		first = move_listener(first);
 	if (listen_init(&server->listen, first, count) < 0) {
-		(void)snprintf(server->text, sizeof(server->text),
-		    "%u descriptors from %d on: %s; all are to be "
-		    "listening sockets, at most %d",
-		    count, first, strerror(errno), LISTEN_MAX);
-		log_lines(&server->log, server->text);
+		log_lines(&server->log, server->listen.text);
 		return EX_CONFIG;
 	}
+	serve_catch_signals();
 	obstacle = prepare(server, &status);
 	open_or_close(server, loaded ? obstacle : server->call.problems, stays);
 	for (;;)
@@ -438,7 +466,7 @@ serve_many(struct server *server, int first, unsigned count, bool loaded)
 			reload(server);
 			break;
 		case LISTEN_DRAIN:
-			log_listener(server, "draining", NULL, NULL);
+			log_listener(server, "draining", "reason", NULL);
 			break;
 		case LISTEN_REFUSED:
 			log_listener(
@@ -449,7 +477,7 @@ serve_many(struct server *server, int first, unsigned count, bool loaded)
 			log_lines(&server->log, server->listen.text);
 			break;
 		default:
-			log_listener(server, "done", NULL, NULL);
+			log_listener(server, "done", "reason", NULL);
 			return EX_OK;
 		}
 }
@@ -521,6 +549,7 @@ main(int argc, char *argv[])
 
 	if (!hold_standard_descriptors())
 		return EX_OSERR;
+	unblock_signals();
 	title_init(&server.title, &argv);
 	server.argc = argc;
 	server.argv = argv;
@@ -534,7 +563,6 @@ main(int argc, char *argv[])
 
 		return fflush(stdout) == 0 ? status : EX_IOERR;
 	}
-	serve_catch_signals();
 	umask(0);
 	peer_describe(server.in_fd, &server.peer);
 	if (server.peer.kind == PEER_NONE)

@@ -30,13 +30,19 @@ enum {
 enum { SOURCE_NONE, SOURCE_IPV4, SOURCE_IPV6, SOURCE_LOCAL };
 
 static int64_t
-milliseconds(void)
+microseconds(void)
 {
 	struct timespec now;
 
 	/* Cannot fail: the clock exists and the pointer is good. */
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t
+milliseconds(void)
+{
+	return microseconds() / 1000;
 }
 
 /* --- sources --- */
@@ -67,12 +73,6 @@ source_of(int fd, const struct sockaddr_storage *address)
 	return source;
 }
 
-static bool
-is_same(const struct listen_source *a, const struct listen_source *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
 static void
 print_source(const struct listen_source *source, char *text, size_t size)
 {
@@ -95,6 +95,15 @@ print_source(const struct listen_source *source, char *text, size_t size)
 
 /* --- children --- */
 
+/* Whether a child counts to a source; to NULL, which is all of them, it does.
+ */
+static bool
+is_of(const struct listen_child *child, const struct listen_source *source)
+{
+	return source == NULL ||
+	    memcmp(&child->source, source, sizeof(*source)) == 0;
+}
+
 /* A list, not a hash: counting 500 sessions takes less than a fork by far. */
 static size_t
 count_of(const struct listen *listen, const struct listen_source *source)
@@ -102,7 +111,7 @@ count_of(const struct listen *listen, const struct listen_source *source)
 	size_t count = 0;
 
 	for (size_t i = 0; i < listen->children_len; i++)
-		count += is_same(&listen->children[i].source, source);
+		count += is_of(&listen->children[i], source);
 	return count;
 }
 
@@ -143,6 +152,7 @@ reap(struct listen *listen)
 			    sizeof(source));
 			listen->children[i] =
 			    listen->children[--listen->children_len];
+			listen->changed = true;
 		}
 		if (listen->children_len == 0)
 			listen->idle_since = milliseconds();
@@ -170,6 +180,7 @@ turn_away(struct listen *listen, int fd, const char *why)
 	int len = snprintf(reply, sizeof(reply), "421 %.255s\r\n", why);
 
 	listen->refused++;
+	listen->changed = true;
 	(void)send(fd, reply, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	/* A socket closed with input unread would take the reply back. */
 	(void)shutdown(fd, SHUT_WR);
@@ -198,20 +209,16 @@ pause_for(struct listen *listen, const char *what)
 static bool
 is_news(struct listen *listen, const struct listen_source *source)
 {
-	struct listen_child *first = NULL;
+	enum listen_told what =
+	    source == NULL ? LISTEN_TOLD_ALL : LISTEN_TOLD_SOURCE;
 
-	for (size_t i = 0; i < listen->children_len; i++) {
-		struct listen_child *child = &listen->children[i];
-
-		if (source != NULL && !is_same(&child->source, source))
-			continue;
-		if (child->told)
+	for (size_t i = 0; i < listen->children_len; i++)
+		if ((listen->children[i].told & what) != 0 &&
+		    is_of(&listen->children[i], source))
 			return false;
-		if (first == NULL)
-			first = child;
-	}
-	if (first != NULL)
-		first->told = true;
+	for (size_t i = 0; i < listen->children_len; i++)
+		if (is_of(&listen->children[i], source))
+			listen->children[i].told |= what;
 	return true;
 }
 
@@ -268,6 +275,7 @@ start(struct listen *listen, int fd, const struct listen_source *source)
 		.pid = pid,
 		.source = *source,
 	};
+	listen->changed = true;
 	listen->pause = 0;
 	return LISTEN_NOTHING;
 }
@@ -285,16 +293,13 @@ take(struct listen *listen, int listener)
 
 	if (fd < 0)
 		switch (errno) {
-		case EMFILE:
-		case ENFILE:
-		case ENOBUFS:
-		case ENOMEM:
-		case EBADF:
-		case EINVAL:
-		case ENOTSOCK:
-			return pause_for(listen, "accept");
-		default: /* that connection's fault, or it is gone */
+		case EAGAIN: /* it is gone, or somebody else has it */
+		case EINTR:
+		case ECONNABORTED:
+		case EPROTO:
 			return LISTEN_NOTHING;
+		default: /* it is still there, and would be ready at once */
+			return pause_for(listen, "accept");
 		}
 	listen->idle_since = milliseconds();
 	if (settings->closed != NULL) {
@@ -325,10 +330,10 @@ drain(struct listen *listen)
 	for (unsigned i = 1; i <= listen->listeners; i++)
 		close(listen->fds[i].fd);
 	listen->listeners = 0;
-	listen->draining = true;
+	listen->draining = listen->changed = true;
 	listen->drain_end =
 	    milliseconds() + (int64_t)listen->settings.drain_timeout * SECOND;
-	systemd_notify("STOPPING=1");
+	systemd_notify("STOPPING=1", true);
 	return LISTEN_DRAIN;
 }
 
@@ -344,10 +349,11 @@ take_signal(struct listen *listen)
 		case SIGHUP:
 			if (listen->draining)
 				break;
+			/* To be later than the request, in microseconds. */
 			(void)snprintf(text, sizeof(text),
 			    "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
-			    milliseconds() * 1000);
-			systemd_notify(text);
+			    microseconds());
+			systemd_notify(text, true);
 			return LISTEN_RELOAD;
 		case SIGTERM:
 			return drain(listen);
@@ -355,7 +361,7 @@ take_signal(struct listen *listen)
 			listen->reap = true;
 			break;
 		}
-	return LISTEN_NOTHING;
+	return listen->reap && reap(listen) ? LISTEN_CRASH : LISTEN_NOTHING;
 }
 
 static void
@@ -369,12 +375,11 @@ tell_status(struct listen *listen, bool ready)
 	    listen->draining			  ? ", draining"
 		: listen->settings.closed != NULL ? ", misconfigured"
 						  : "");
-	if (!ready && strcmp(status, listen->status) == 0)
-		return;
-	memcpy(listen->status, status, sizeof(status));
 	(void)snprintf(lines, sizeof(lines), "%sSTATUS=%s",
 	    ready ? "READY=1\n" : "", status);
-	systemd_notify(lines);
+	systemd_notify(lines, ready);
+	listen->changed = false;
+	listen->status_at = milliseconds() + STATUS_PERIOD;
 }
 
 /* Do what is due now. */
@@ -382,13 +387,11 @@ static void
 keep_time(struct listen *listen, int64_t now)
 {
 	if (listen->watchdog > 0 && now >= listen->watchdog_at) {
-		systemd_notify("WATCHDOG=1");
+		systemd_notify("WATCHDOG=1", false);
 		listen->watchdog_at = now + listen->watchdog;
 	}
-	if (now >= listen->status_at) {
+	if (listen->changed && now >= listen->status_at)
 		tell_status(listen, false);
-		listen->status_at = now + STATUS_PERIOD;
-	}
 	if (now >= listen->pause_end)
 		listen->pause_end = 0;
 	if (listen->drain_end != 0 && now >= listen->drain_end) {
@@ -399,7 +402,8 @@ keep_time(struct listen *listen, int64_t now)
 }
 
 /* When we are done: now where all is drained, after the idle time where
- * somebody starts us again, else 0: not as it is. */
+ * somebody starts us again, else 0: not as it is. Nor in a pause, when clients
+ * may wait: started again for them, we would have forgotten to pause. */
 static int64_t
 end_of(const struct listen *listen, int64_t now)
 {
@@ -407,7 +411,7 @@ end_of(const struct listen *listen, int64_t now)
 		return 0;
 	if (listen->draining)
 		return now;
-	return listen->settings.stays
+	return listen->settings.stays || listen->pause_end != 0
 	    ? 0
 	    : listen->idle_since + (int64_t)listen->settings.idle_exit * SECOND;
 }
@@ -427,13 +431,35 @@ patience(const struct listen *listen, int64_t now)
 
 	next = earlier(next, listen->drain_end);
 	next = earlier(next, end_of(listen, now));
-	if (listen->children_len > 0)
+	if (listen->changed)
 		next = earlier(next, listen->status_at);
-	if (next == 0)
+	if (next == 0 && !listen->reap)
 		return -1;
-	if (next <= now)
+	if (next <= now || listen->reap)
 		return 0;
 	return next - now > INT_MAX ? INT_MAX : (int)(next - now);
+}
+
+/* Without poll(2), for lack of memory or of descriptors, there is nothing to
+ * wake us but time. */
+static enum listen_event
+hold(struct listen *listen)
+{
+	enum listen_event event = pause_for(listen, "poll");
+
+	(void)poll(NULL, 0, (int)listen->pause);
+	return event;
+}
+
+static enum listen_event
+finish(struct listen *listen)
+{
+	if (listen->changed)
+		tell_status(listen, false);
+	/* So that a request to start us is no longer one to a running us. */
+	if (!listen->draining)
+		systemd_notify("STOPPING=1", true);
+	return LISTEN_DONE;
 }
 
 enum listen_event
@@ -446,23 +472,19 @@ listen_next(struct listen *listen)
 		unsigned count;
 		int ready;
 
-		if (listen->reap && reap(listen))
-			return LISTEN_CRASH;
 		keep_time(listen, now);
 		count = listen->pause_end == 0 ? 1 + listen->listeners : 1;
 		ready = poll(listen->fds, count, patience(listen, now));
+		if (ready < 0 && errno != EINTR)
+			return hold(listen);
 		end = end_of(listen, now);
-		if (ready == 0 && end != 0 && milliseconds() >= end) {
-			tell_status(listen, false);
-			return LISTEN_DONE;
-		}
-		if (ready <= 0)
-			continue; /* a time has come, or a signal of ours */
-		if (listen->fds[0].revents != 0)
+		if (ready == 0 && end != 0 && milliseconds() >= end)
+			return finish(listen);
+		if (listen->fds[0].revents != 0 || listen->reap)
 			event = take_signal(listen);
+		/* Sessions that have ended no longer count by now. */
 		for (unsigned i = 1; i < count && event == LISTEN_NOTHING; i++)
-			if (i <= listen->listeners &&
-			    listen->fds[i].revents != 0)
+			if (listen->fds[i].revents != 0)
 				event = take(listen, listen->fds[i].fd);
 	}
 	return event;
@@ -470,22 +492,36 @@ listen_next(struct listen *listen)
 
 /* --- begin --- */
 
-/* A listening socket, which does not block: a client may be gone before we
- * accept. Returns -1 with errno. */
+/* What listen_init() could not do, with errno. */
 static int
-prepare_listener(int fd)
+fail(struct listen *listen, const char *what)
 {
-	int listening = 0, flags;
+	(void)snprintf(listen->text, sizeof(listen->text), "%s: %s", what,
+	    strerror(errno));
+	return -1;
+}
+
+/* A listening socket, which does not block: a client may be gone before we
+ * accept. */
+static int
+prepare_listener(struct listen *listen, int fd)
+{
+	int listening = 0, flags = fcntl(fd, F_GETFL);
 	socklen_t len = sizeof(listening);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0)
-		return -1;
-	if (!listening) {
-		errno = EINVAL;
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return fail(listen, "a listening socket");
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 ||
+	    !listening) {
+		(void)snprintf(listen->text, sizeof(listen->text),
+		    "descriptor %d is not a listening socket", fd);
 		return -1;
 	}
-	flags = fcntl(fd, F_GETFL);
-	return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	listen->fds[++listen->listeners] = (struct pollfd){
+		.fd = fd,
+		.events = POLLIN,
+	};
+	return 0;
 }
 
 int
@@ -495,18 +531,14 @@ listen_init(struct listen *listen, int first, unsigned count)
 
 	*listen = (struct listen){ .idle_since = milliseconds(), .fd = -1 };
 	if (count > LISTEN_MAX) {
-		errno = E2BIG;
+		(void)snprintf(listen->text, sizeof(listen->text),
+		    "%u listening sockets, and %d are the most", count,
+		    LISTEN_MAX);
 		return -1;
 	}
-	for (unsigned i = 0; i < count; i++) {
-		if (prepare_listener(first + (int)i) < 0)
+	for (unsigned i = 0; i < count; i++)
+		if (prepare_listener(listen, first + (int)i) < 0)
 			return -1;
-		listen->fds[1 + i] = (struct pollfd){
-			.fd = first + (int)i,
-			.events = POLLIN,
-		};
-	}
-	listen->listeners = count;
 	(void)sigemptyset(&ours); /* cannot fail, as the next ones */
 	(void)sigaddset(&ours, SIGCHLD);
 	(void)sigaddset(&ours, SIGHUP);
@@ -517,11 +549,11 @@ listen_init(struct listen *listen, int first, unsigned count)
 		.events = POLLIN,
 	};
 	if (listen->fds[0].fd < 0)
-		return -1;
+		return fail(listen, "signalfd");
 	listen->messages = mmap(NULL, sizeof(*listen->messages),
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (listen->messages == MAP_FAILED)
-		return -1;
+		return fail(listen, "mmap");
 	listen->watchdog = (int64_t)(systemd_watchdog() / 2000);
 	return 0;
 }

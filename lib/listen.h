@@ -54,10 +54,13 @@ struct listen_source {
 	unsigned char kind, address[8];
 };
 
+/* What was told while a child was there: that a limit is reached. */
+enum listen_told { LISTEN_TOLD_SOURCE = 1, LISTEN_TOLD_ALL = 2 };
+
 struct listen_child {
 	pid_t pid;
 	struct listen_source source;
-	bool told; /* that its source reached the limit */
+	unsigned told; /* of enum listen_told */
 };
 
 struct listen {
@@ -69,19 +72,21 @@ struct listen {
 	unsigned long *messages; /* stored so far; shared with the children */
 	unsigned long refused;
 	sigset_t before; /* the signals that a child blocks */
-	bool reap, draining;
+	bool reap;	 /* children have ended */
+	bool draining;	 /* after SIGTERM */
+	bool changed;	 /* since the status was told */
 	/* Milliseconds of CLOCK_MONOTONIC; ends are 0 for none. */
 	int64_t idle_since, drain_end, pause_end, status_at, watchdog_at;
-	int64_t pause, watchdog;	  /* how long; 0 for none */
-	char status[LISTEN_TEXT_MAX + 1]; /* as last told */
-	char text[LISTEN_TEXT_MAX + 1];	  /* of the event */
-	int fd;				  /* of LISTEN_SESSION */
+	int64_t pause, watchdog;	/* how long; 0 for none */
+	char text[LISTEN_TEXT_MAX + 1]; /* of the event */
+	int fd;				/* of LISTEN_SESSION */
 };
 
 /* Take over count listening sockets from descriptor first on, and SIGCHLD,
- * SIGHUP and SIGTERM, which are blocked from here on. Returns 0, or -1 with
- * errno: E2BIG above LISTEN_MAX sockets, ENOTSOCK or EINVAL for one that does
- * not listen, and what the kernel says. */
+ * SIGHUP and SIGTERM, which are blocked from here on: a handler installed
+ * earlier would take one that is meant for the loop. Returns 0, or -1 and .text
+ * says why: more than LISTEN_MAX sockets, one that does not listen, or what the
+ * kernel says. */
 int listen_init(struct listen *listen, int first, unsigned count);
 
 /* New settings; the service manager is told that we are ready. */

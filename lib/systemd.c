@@ -3,6 +3,7 @@
 #include "systemd.h"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -65,8 +66,9 @@ systemd_watchdog(void)
 }
 
 void
-systemd_notify(const char *lines)
+systemd_notify(const char *lines, bool expected)
 {
+	static const struct timeval patience = { .tv_sec = 5 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const char *path = getenv("NOTIFY_SOCKET");
 	size_t len = path == NULL ? 0 : strlen(path);
@@ -80,7 +82,13 @@ systemd_notify(const char *lines)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	(void)sendto(fd, lines, strlen(lines), MSG_DONTWAIT | MSG_NOSIGNAL,
+	/* A manager that starts many services at once has a full queue; what
+	 * is lost then would have it wait for READY=1 in vain. Where this
+	 * fails we wait longer. */
+	(void)setsockopt(
+	    fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	(void)sendto(fd, lines, strlen(lines),
+	    MSG_NOSIGNAL | (expected ? 0 : MSG_DONTWAIT),
 	    (struct sockaddr *)&address,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 	close(fd);
