@@ -403,7 +403,7 @@ reload(struct server *server)
 	server->config = before;
 	log_lines(&server->log, obstacle);
 	listen_ready(&server->listen, &server->listen.settings);
-	log_listener(server, "unchanged", NULL, NULL);
+	log_listener(server, "unchanged", "reason", NULL);
 }
 
 /* In a child: the session, with what was prepared for it. */
@@ -469,7 +469,7 @@ serve_many(struct server *server, int first, unsigned count, bool loaded)
 			reload(server);
 			break;
 		case LISTEN_DRAIN:
-			log_listener(server, "draining", NULL, NULL);
+			log_listener(server, "draining", "reason", NULL);
 			break;
 		case LISTEN_REFUSED:
 			log_listener(
@@ -480,7 +480,7 @@ serve_many(struct server *server, int first, unsigned count, bool loaded)
 			log_lines(&server->log, server->listen.text);
 			break;
 		default:
-			log_listener(server, "done", NULL, NULL);
+			log_listener(server, "done", "reason", NULL);
 			return EX_OK;
 		}
 }

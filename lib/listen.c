@@ -343,7 +343,7 @@ drain(struct listen *listen)
 	listen->draining = listen->changed = true;
 	listen->drain_end =
 	    milliseconds() + (int64_t)listen->settings.drain_timeout * SECOND;
-	systemd_notify("STOPPING=1");
+	systemd_notify("STOPPING=1", true);
 	return LISTEN_DRAIN;
 }
 
@@ -363,7 +363,7 @@ take_signal(struct listen *listen)
 			(void)snprintf(text, sizeof(text),
 			    "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
 			    microseconds());
-			systemd_notify(text);
+			systemd_notify(text, true);
 			return LISTEN_RELOAD;
 		case SIGTERM:
 			return drain(listen);
@@ -387,7 +387,7 @@ tell_status(struct listen *listen, bool ready)
 						  : "");
 	(void)snprintf(lines, sizeof(lines), "%sSTATUS=%s",
 	    ready ? "READY=1\n" : "", status);
-	systemd_notify(lines);
+	systemd_notify(lines, ready);
 	listen->changed = false;
 	listen->status_at = milliseconds() + STATUS_PERIOD;
 }
@@ -397,7 +397,7 @@ static void
 keep_time(struct listen *listen, int64_t now)
 {
 	if (listen->watchdog > 0 && now >= listen->watchdog_at) {
-		systemd_notify("WATCHDOG=1");
+		systemd_notify("WATCHDOG=1", false);
 		listen->watchdog_at = now + listen->watchdog;
 	}
 	if (listen->changed && now >= listen->status_at)
@@ -468,7 +468,7 @@ finish(struct listen *listen)
 		tell_status(listen, false);
 	/* So that a request to start us is no longer one to a running us. */
 	if (!listen->draining)
-		systemd_notify("STOPPING=1");
+		systemd_notify("STOPPING=1", true);
 	return LISTEN_DONE;
 }
 
@@ -502,7 +502,7 @@ listen_next(struct listen *listen)
 
 /* --- begin --- */
 
-/* Why listen_init() failed. */
+/* What listen_init() could not do, with errno. */
 static int
 fail(struct listen *listen, const char *what)
 {
@@ -518,17 +518,15 @@ prepare_listener(struct listen *listen, int fd)
 {
 	int listening = 0, flags = fcntl(fd, F_GETFL);
 	socklen_t len = sizeof(listening);
-	char what[64];
 
-	(void)snprintf(what, sizeof(what), "listening socket %d", fd);
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0)
-		return fail(listen, what);
-	if (!listening) {
-		errno = EINVAL;
-		return fail(listen, what);
-	}
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return fail(listen, what);
+		return fail(listen, "a listening socket");
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 ||
+	    !listening) {
+		(void)snprintf(listen->text, sizeof(listen->text),
+		    "descriptor %d is not a listening socket", fd);
+		return -1;
+	}
 	listen->fds[++listen->listeners] = (struct pollfd){
 		.fd = fd,
 		.events = POLLIN,
@@ -542,9 +540,12 @@ listen_init(struct listen *listen, int first, unsigned count)
 	sigset_t ours;
 
 	*listen = (struct listen){ .idle_since = milliseconds(), .fd = -1 };
-	errno = E2BIG;
-	if (count > LISTEN_MAX)
-		return fail(listen, "listening sockets");
+	if (count > LISTEN_MAX) {
+		(void)snprintf(listen->text, sizeof(listen->text),
+		    "%u listening sockets, and %d are the most", count,
+		    LISTEN_MAX);
+		return -1;
+	}
 	for (unsigned i = 0; i < count; i++)
 		if (prepare_listener(listen, first + (int)i) < 0)
 			return -1;

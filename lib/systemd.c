@@ -66,9 +66,9 @@ systemd_watchdog(void)
 }
 
 void
-systemd_notify(const char *lines)
+systemd_notify(const char *lines, bool expected)
 {
-	static const struct timeval patience = { .tv_sec = 1 };
+	static const struct timeval patience = { .tv_sec = 5 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const char *path = getenv("NOTIFY_SOCKET");
 	size_t len = path == NULL ? 0 : strlen(path);
@@ -83,11 +83,12 @@ systemd_notify(const char *lines)
 	if (fd < 0)
 		return;
 	/* A manager that starts many services at once has a full queue; what
-	 * is lost then would have it wait for READY=1 in vain. Without the
-	 * option we wait longer. */
+	 * is lost then would have it wait for READY=1 in vain. Where this
+	 * fails we wait longer. */
 	(void)setsockopt(
 	    fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	(void)sendto(fd, lines, strlen(lines), MSG_NOSIGNAL,
+	(void)sendto(fd, lines, strlen(lines),
+	    MSG_NOSIGNAL | (expected ? 0 : MSG_DONTWAIT),
 	    (struct sockaddr *)&address,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 	close(fd);

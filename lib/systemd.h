@@ -26,8 +26,8 @@ bool systemd_started_us(void);
 uint64_t systemd_watchdog(void);
 
 /* Tell the service manager what has changed: lines NAME=value, sd_notify(3).
- * Without one, and where it cannot be told within a second, nothing happens: it
- * only watches. */
-void systemd_notify(const char *lines);
+ * Without one, and where it cannot be told, nothing happens: it only watches.
+ * expected: it waits for this, so we wait for it, up to 5 seconds. */
+void systemd_notify(const char *lines, bool expected);
 
 #endif

@@ -47,7 +47,7 @@ start_inetd() {
 	need inetd
 	start_syslog
 	PORT=$(free_port)
-	echo "$host:$PORT stream $family nowait root $SMTPD" \
+	echo "$host:$PORT stream $family ${WAIT:-nowait} root $SMTPD" \
 		"smtpd $(smtpd_command "$@" | sed 1d | paste -sd ' ')" >inetd.conf
 	start "$BATS_TEST_DIRNAME/inetd/private-dev" "$PWD/dev" \
 		inetd -i "$PWD/inetd.conf"
@@ -168,7 +168,70 @@ told() {
 	told ::1 '[IPv6:::1]'
 }
 
-@test "xinetd" {
+# How many processes have the listening socket of PORT.
+holders() {
+	local inode
+	inode=$(awk -v port=":$(printf %04X "$PORT")$" \
+		'$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp)
+	find /proc/[0-9]*/fd -lname "socket:\[$inode\]" 2>/dev/null |
+		cut -d / -f 3 | sort -u | wc -l
+}
+
+# Two sessions of one loop, which holds the socket beside the one who listens;
+# then it ends, and is started again for the next one.
+waits() {
+	local one two greeting
+	exec {one}<>"/dev/tcp/127.0.0.1/$PORT"
+	read -r -t 10 greeting <&"$one"
+	exec {two}<>"/dev/tcp/127.0.0.1/$PORT"
+	read -r -t 10 greeting <&"$two"
+	[[ $greeting == "220 mx.example.org "* ]]
+	[ "$(grep -c ' listener state=ready' "$LOG")" -eq 1 ]
+	[ "$(holders)" -eq 2 ]
+	exec {one}>&- {two}>&-
+	await_record 'listener state=done running=0 messages=0 refused=0'
+	await has_holders 1
+	run -0 speak 127.0.0.1 "$PORT" < <(session)
+	only_replies
+	told 127.0.0.1 '[127.0.0.1]'
+	await_record 'listener state=done running=0 messages=1 refused=0'
+}
+
+has_holders() {
+	[ "$(holders)" -eq "$1" ]
+}
+
+@test "inetd, wait: one loop for several sessions, which ends when idle" {
+	WAIT="wait" start_inetd tcp 127.0.0.1 --idle-exit=0
+	waits
+}
+
+@test "inetd, wait: a wrong setting is 421 for each client, until it is mended" {
+	mkdir broken
+	echo 'errors = many' >broken/smtpd.conf
+	WAIT="wait" start_inetd tcp 127.0.0.1 -c "$PWD/broken/smtpd.conf" \
+		--idle-exit=1h
+	for _ in 1 2; do
+		run -0 speak 127.0.0.1 "$PORT" <<<QUIT
+		[[ $output == "421 4.3.5 "* ]]
+	done
+	[ "$(grep -c 'problem problem=.*smtpd.conf:1: ' "$LOG")" -eq 1 ]
+	echo 'errors = 5' >broken/smtpd.conf
+	kill -HUP "$(grep -m1 'listener state=closed' "$LOG" |
+		sed 's/.*smtpd\[\([0-9]*\)\].*/\1/')"
+	await_record 'listener state=ready'
+	run -0 speak 127.0.0.1 "$PORT" < <(session)
+	only_replies
+	# It would wait for an hour.
+	kill "$(grep -m1 'listener state=closed' "$LOG" |
+		sed 's/.*smtpd\[\([0-9]*\)\].*/\1/')"
+	await_record 'listener state=done'
+}
+
+# xinetd for PORT: start_xinetd WAIT ARGS-OF-SMTPD...
+start_xinetd() {
+	local wait=$1
+	shift
 	start_syslog
 	get_xinetd
 	PORT=$(free_port)
@@ -178,12 +241,12 @@ told() {
 			type            = UNLISTED
 			socket_type     = stream
 			protocol        = tcp
-			wait            = no
+			wait            = $wait
 			user            = root
 			bind            = 127.0.0.1
 			port            = $PORT
 			server          = $SMTPD
-			server_args     = $(smtpd_command | sed 1d | paste -sd ' ')
+			server_args     = $(smtpd_command "$@" | sed 1d | paste -sd ' ')
 			disable         = no
 		}
 	END
@@ -191,9 +254,18 @@ told() {
 		-dontfork -f "$PWD/xinetd.conf" -pidfile "$PWD/pid" \
 		-filelog "$PWD/xinetd.log"
 	await is_open "$PORT"
+}
+
+@test "xinetd" {
+	start_xinetd no
 	run -0 speak 127.0.0.1 "$PORT" < <(session)
 	only_replies
 	told 127.0.0.1 '[127.0.0.1]'
+}
+
+@test "xinetd, wait: one loop for several sessions, which ends when idle" {
+	start_xinetd yes --idle-exit=0
+	waits
 }
 
 @test "tcpserver" {
@@ -217,7 +289,7 @@ told() {
 	run -1 grep libsystemd loaded.*
 }
 
-@test "systemd, Accept=yes with the socket passed: libsystemd is loaded then" {
+@test "systemd, Accept=yes with the socket passed" {
 	PORT=$(free_port)
 	start_activate "127.0.0.1:$PORT" --accept \
 		-E LD_DEBUG=files -E "LD_DEBUG_OUTPUT=$PWD/loaded"
@@ -225,7 +297,8 @@ told() {
 	run -0 speak 127.0.0.1 "$PORT" < <(session)
 	only_replies
 	told 127.0.0.1 '[127.0.0.1]'
-	grep -q libsystemd loaded.*
+	grep -q libc.so loaded.*
+	run -1 grep libsystemd loaded.*
 }
 
 @test "systemd over IPv6; an IPv4 client of the same socket has an IPv4 address" {
@@ -242,21 +315,45 @@ told() {
 	told 127.0.0.1 '[127.0.0.1]'
 }
 
-@test "systemd, Accept=no: a listening socket is refused, with a reason" {
-	local mode status
-	for mode in "" --inetd; do
-		: >"$LOG"
-		PORT=$(free_port)
-		start_activate "127.0.0.1:$PORT" ${mode:+"$mode"}
-		await is_open "$PORT"
-		run speak 127.0.0.1 "$PORT" <<<QUIT
-		[[ $output != *220* ]]
-		# Activated, it has taken the process of the one who listened.
-		status=0
-		wait "${PIDS[-1]}" || status=$?
-		[ "$status" -eq 78 ]
-		await_record 'problem .*listening socket; use Accept=yes'
-	done
+@test "systemd, Accept=no: a loop on one socket or several, of any kind" {
+	PORT=$(free_port)
+	start_activate "127.0.0.1:$PORT" -E "LD_DEBUG=files" \
+		-E "LD_DEBUG_OUTPUT=$PWD/loaded"
+	await is_open "$PORT"
+	run -0 speak 127.0.0.1 "$PORT" < <(session)
+	only_replies
+	told 127.0.0.1 '[127.0.0.1]'
+	run -1 grep libsystemd loaded.*
+	finish "${PIDS[-1]}"
+	await_record 'listener state=done running=0 messages=1'
+
+	need socat
+	empty_mailboxes
+	: >"$LOG"
+	PORT=$(free_port)
+	start_activate "127.0.0.1:$PORT" -l "$PWD/socket"
+	await is_open "$PORT"
+	run -0 speak 127.0.0.1 "$PORT" < <(session)
+	only_replies
+	told 127.0.0.1 '[127.0.0.1]'
+	empty_mailboxes
+	: >"$LOG"
+	run -0 socat -t 10 - "UNIX-CONNECT:socket" \
+		< <(session | sed 's/$/\r/')
+	only_replies
+	told "\"uid $(id -u)\"" "uid $(id -u)"
+}
+
+@test "systemd, Accept=no with the socket as standard input" {
+	PORT=$(free_port)
+	start_activate "127.0.0.1:$PORT" --inetd -- --idle-exit=0
+	await is_open "$PORT"
+	run -0 speak 127.0.0.1 "$PORT" < <(session)
+	only_replies
+	told 127.0.0.1 '[127.0.0.1]'
+	# Activated, it has taken the process of the one who listened.
+	wait "${PIDS[-1]}"
+	await_record 'listener state=done running=0 messages=1'
 }
 
 @test "a UNIX socket: the peer is a user" {

@@ -75,16 +75,22 @@ python() {
 }
 
 @test "LISTEN_FDS with one that does not listen: 78, and the reason" {
-	run -78 --separate-stderr python3 - "$SMTPD" <<-'END'
-		import os, socket, sys
-		listener = socket.create_server(('127.0.0.1', 0))
-		os.dup2(listener.fileno(), 3)
-		os.dup2(0, 4)
-		os.environ.update(LISTEN_FDS='2', LISTEN_PID=str(os.getpid()))
-		os.execv(sys.argv[1], sys.argv[1:])
-	END
-	# shellcheck disable=SC2154 # run sets it
-	[[ $output = '' && $stderr = 'problem problem='*'listening socket'* ]]
+	for other in file socket; do
+		run -78 --separate-stderr timeout 20 python3 - "$SMTPD" $other <<-'END'
+			import os, socket, sys
+			listener = socket.create_server(('127.0.0.1', 0))
+			pair = socket.socketpair()
+			other = pair[0].fileno() if sys.argv[2] == 'socket' else 0
+			# Out of the way of 3 and 4 first.
+			fds = [os.dup2(fd, i) for i, fd in enumerate((listener.fileno(), other), 40)]
+			for i, fd in enumerate(fds, 3):
+			    os.dup2(fd, i)
+			os.environ.update(LISTEN_FDS='2', LISTEN_PID=str(os.getpid()))
+			os.execv(sys.argv[1], sys.argv[1:2])
+		END
+		# shellcheck disable=SC2154 # run sets it
+		[[ $output = '' && $stderr = 'problem problem='*'listening socket'* ]]
+	done
 }
 
 @test "no session is left behind by SIGTERM: they go on, and are the last" {
@@ -142,24 +148,35 @@ python() {
 		    with open(path, 'w') as file:
 		        file.write(text)
 
-		settings('errors = 0\nsessions = 1\n')
+		def memory(pid):
+		    with open('/proc/%d/limits' % pid) as file:
+		        return int(re.search('^Max data size *([0-9]*)',
+		            file.read(), re.MULTILINE)[1])
+
+		settings('errors = 0\nsessions = 1\nmemory = 64M\n')
 		loop = Listener('-c', path)
 		loop.told('^READY=1$')
-		old = served(loop.address)
+		one = served(loop.address)
 		refused(loop.address, b'421 4.3.2 ')
 		loop.record('state=refusing')
-		settings('errors = 1\nsessions = 2\nfuture = 1\n')
+		settings('errors = 1\nsessions = 2\nmemory = 65M\nfuture = 1\n')
 		loop.signal(signal.SIGHUP)
-		loop.record('^problem problem=.*smtpd.conf:3: ')
+		loop.record('^problem problem=.*smtpd.conf:4: ')
 		loop.record('^listener state=unchanged running=1 ')
 		loop.told('^RELOADING=1\nMONOTONIC_USEC=[0-9]+$')
 		loop.told('^READY=1\nSTATUS=1 sessions, 0 messages, 1 refused$')
 		refused(loop.address, b'421 4.3.2 ')
-		settings('errors = 1\nsessions = 2\n')
+		one.quit()
+		while loop.children():
+		    pass
+		old = served(loop.address)
+		assert memory(loop.children()[0]) == 64 << 20
+		settings('errors = 1\nsessions = 2\nmemory = 66M\n')
 		loop.signal(signal.SIGHUP)
 		loop.record('^listener state=ready running=1 ')
 		loop.told('^READY=1$')
 		new = served(loop.address)
+		assert sorted(map(memory, loop.children())) == [64 << 20, 66 << 20]
 		for client in old, new:
 		    client.say(b'XYZZY\r\n')
 		old.hear(b'421 4.7.0 ')

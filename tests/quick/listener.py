@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: ISC
 # What tests/quick/listen.bats has in common: an accept loop to talk to, its
 # records, and what it tells a service manager. Waits end with the test's time.
+import atexit
 import ctypes
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+
+# Where the test fails or takes too long, nothing is left behind.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 MESSAGE = b'MAIL FROM:<>\r\nRCPT TO:<alice@example.org>\r\nDATA\r\ntext\r\n.\r\n'
 
@@ -101,6 +106,7 @@ class Listener:
             stdin=subprocess.DEVNULL if passed else listeners[0],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             pass_fds=fds if passed else (), preexec_fn=first)
+        atexit.register(self.process.kill)
         for each in listeners:
             each.close()
         self.records = []

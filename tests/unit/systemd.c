@@ -133,7 +133,7 @@ check_name(const char *name, size_t len, const char *variable)
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0)
 		exit(1);
 	set("NOTIFY_SOCKET", variable);
-	systemd_notify("READY=1\nSTATUS=x");
+	systemd_notify("READY=1\nSTATUS=x", true);
 	CHECK(recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT) == 16 &&
 		strcmp(got, "READY=1\nSTATUS=x") == 0,
 	    "%s: %s", variable, got);
@@ -153,13 +153,13 @@ check_notify(void)
 	(void)close(fd); /* it is the lowest that is free */
 	for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
 		set("NOTIFY_SOCKET", nowhere[i]);
-		systemd_notify("READY=1");
+		systemd_notify("READY=1", true);
 	}
 	memset(name, 'x', sizeof(name) - 1);
 	name[0] = '/';
 	name[sizeof(name) - 1] = '\0';
 	set("NOTIFY_SOCKET", name);
-	systemd_notify("READY=1"); /* too long by its end */
+	systemd_notify("READY=1", true); /* too long by its end */
 	if (mkdtemp(directory) == NULL)
 		exit(1);
 	len = (size_t)snprintf(name, sizeof(name), "%s/s", directory);
