@@ -74,6 +74,7 @@ scenario() {
 }
 
 @test "out of descriptors: clients wait, and on it goes" {
+	root_only # looks into a process that is not dumpable
 	scenario descriptors
 }
 
@@ -94,6 +95,7 @@ scenario() {
 }
 
 @test "READY=1 is not lost in a full queue" {
+	root_only # looks into a process that is not dumpable
 	scenario busy_manager
 }
 
