@@ -448,6 +448,10 @@ static const struct call calls[] = {
 #endif
 };
 
+/* What a call comes to, and what a tracer makes of one that it skips. */
+static const uint32_t ALLOW = SECCOMP_RET_ALLOW, REFUSE = SECCOMP_RET_TRAP,
+		      ABSENT = SECCOMP_RET_ERRNO | ENOSYS, NONE = UINT32_MAX;
+
 enum {
 	CALLS = sizeof(calls) / sizeof(calls[0]),
 	/* On every architecture this is the newest call of the table. What a
@@ -455,13 +459,9 @@ enum {
 	NEWER = SYS_landlock_restrict_self + 1,
 	X32 = 1 << 30, /* another set of numbers on x86-64 */
 
-	ALLOW = SECCOMP_RET_ALLOW,
-	REFUSE = SECCOMP_RET_TRAP,
-	ABSENT = SECCOMP_RET_ERRNO | ENOSYS,
-
+	SEGMENTS_MAX = 2 * CALLS + 4,
 	TESTS_MAX = 12,
 	TEST_MAX = CLAUSES_MAX * 5 + 2, /* instructions */
-	SEGMENTS_MAX = 2 * CALLS + 3,
 	FILTER_MAX = 4 + 2 * SEGMENTS_MAX + TESTS_MAX * TEST_MAX,
 };
 
@@ -576,10 +576,15 @@ cut_segments(struct segment segments[SEGMENTS_MAX], enum purpose purpose)
 	for (unsigned i = 0; i < NEWER; i++)
 		len = join_segment(
 		    segments, len, segment_of(i, known[i], purpose));
-	if (purpose == FORKED)
-		return len;
-	segments[len++] = (struct segment){ .from = NEWER, .verdict = ABSENT };
-	segments[len++] = (struct segment){ .from = X32, .verdict = REFUSE };
+	segments[len++] = (struct segment){
+		.from = NEWER,
+		.verdict = purpose == FORKED ? ALLOW : ABSENT,
+	};
+	segments[len++] = (struct segment){
+		.from = X32,
+		.verdict = purpose == FORKED ? ALLOW : REFUSE,
+	};
+	segments[len++] = (struct segment){ .from = NONE, .verdict = ALLOW };
 	return len;
 }
 
@@ -701,6 +706,7 @@ sandbox_call_name(int call, unsigned architecture)
 		{ SYS_socket, "socket" },
 		{ SYS_symlinkat, "symlinkat" },
 		{ SYS_tgkill, "tgkill, abort" }, /* which comes by it */
+		{ SYS_truncate, "truncate" },
 		{ SYS_unshare, "unshare" },
 		{ SYS_userfaultfd, "userfaultfd" },
 #ifdef SYS_open
