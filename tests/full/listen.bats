@@ -58,6 +58,10 @@ scenario() {
 	scenario drain_timeout
 }
 
+@test "SIGTERM: a client that reads no reply does not hold it up" {
+	scenario drain_mute
+}
+
 @test "SIGTERM at each system call of the start is never lost" {
 	need strace
 	scenario stop_at_start
