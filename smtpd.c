@@ -298,11 +298,9 @@ prepare(struct server *server, int *status)
 static int
 serve_confined(struct server *server)
 {
-	server->session.unconfined = unconfined(server);
 	if (server->config.sandbox == CONFIG_SANDBOX_REQUIRE &&
-	    server->session.unconfined != NULL)
-		return give_up(
-		    server, server->session.unconfined, EX_UNAVAILABLE);
+	    unconfined(server) != NULL)
+		return give_up(server, server->unconfined, EX_UNAVAILABLE);
 	return serve_peer(server);
 }
 
@@ -320,6 +318,8 @@ serve_one(struct server *server, bool loaded)
 	confine_process(server);
 	confine_session(server);
 	confine_calls(server, false);
+	/* Its record says so; for an accept loop, that of the loop does. */
+	server->session.unconfined = unconfined(server);
 	return serve_confined(server);
 }
 

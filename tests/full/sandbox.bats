@@ -450,7 +450,7 @@ goes_without() {
 	goes_without 'seccomp: not in this kernel (Invalid argument)'
 	INJECT=("prctl:error=EINVAL:when=$((when - 1))")
 	goes_without 'dump: not in this kernel (Invalid argument)'
-	INJECT=(capset:error=EPERM)
+	INJECT=(capget:error=EPERM)
 	goes_without 'capabilities: Operation not permitted'
 }
 
