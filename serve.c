@@ -140,15 +140,20 @@ static void
 send_replies(struct guard *guard, struct protocol *protocol)
 {
 	size_t sent = 0;
+	bool hurried = false;
 	enum protocol_end why;
 
 	while (sent < protocol->out_len && !guard->gone) {
 		ssize_t wrote;
 
-		if (alarmed && is_due(guard, protocol, &why) &&
-		    why != PROTOCOL_END_SHUTDOWN) {
-			guard->gone = true;
-			break;
+		if (alarmed && is_due(guard, protocol, &why)) {
+			if (why != PROTOCOL_END_SHUTDOWN || hurried) {
+				guard->gone = true;
+				break;
+			}
+			/* When we are to stop it has a moment. */
+			hurried = true;
+			alarm(LINGER_SECONDS);
 		}
 		wrote = write(guard->out_fd, protocol->out + sent,
 		    protocol->out_len - sent);

@@ -58,6 +58,10 @@ scenario() {
 	scenario drain_timeout
 }
 
+@test "SIGTERM: a client that reads no reply does not hold it up" {
+	scenario drain_mute
+}
+
 @test "SIGTERM at each system call of the start is never lost" {
 	need strace
 	scenario stop_at_start
@@ -74,6 +78,7 @@ scenario() {
 }
 
 @test "out of descriptors: clients wait, and on it goes" {
+	root_only # looks into a process that is not dumpable
 	scenario descriptors
 }
 
@@ -94,6 +99,7 @@ scenario() {
 }
 
 @test "READY=1 is not lost in a full queue" {
+	root_only # looks into a process that is not dumpable
 	scenario busy_manager
 }
 

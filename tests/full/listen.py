@@ -560,6 +560,23 @@ def drain_timeout():
     check(len(loop.records("^session .*end=shutdown")) == 2, "two records")
 
 
+def drain_mute():
+    """Those that send commands and read no reply do not keep us."""
+    loop = Loop("--drain-timeout=0", "--idle-timeout=1h").ready()
+    # By chance what is left of a reply may still fit: several of them.
+    clients = [greeted(loop) for _ in range(8)]
+    for client in clients:
+        client.socket.settimeout(0.2)
+        try:
+            while True:
+                client.socket.sendall(b"HELP\r\n" * 10000)
+        except TimeoutError:
+            pass
+    loop.signal(signal.SIGTERM)
+    check(loop.wait() == 0, "exit 0: %s" % loop.status)
+    loop.await_record("^session .*end=shutdown", 8)
+
+
 def stop_at_start():
     """SIGTERM at each system call of the start: it ends."""
     trace = os.path.abspath("trace")
