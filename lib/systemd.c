@@ -3,14 +3,17 @@
 #include "systemd.h"
 
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { TRIES = 100, PAUSE = 50 /* milliseconds */ };
 
 /* The decimal number in an environment variable, 0 where there is none. */
 static uint64_t
@@ -68,7 +71,6 @@ systemd_watchdog(void)
 void
 systemd_notify(const char *lines, bool expected)
 {
-	static const struct timeval patience = { .tv_sec = 5 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const char *path = getenv("NOTIFY_SOCKET");
 	size_t len = path == NULL ? 0 : strlen(path);
@@ -83,13 +85,18 @@ systemd_notify(const char *lines, bool expected)
 	if (fd < 0)
 		return;
 	/* A manager that starts many services at once has a full queue; what
-	 * is lost then would have it wait for READY=1 in vain. Where this
-	 * fails we wait longer. */
-	(void)setsockopt(
-	    fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	(void)sendto(fd, lines, strlen(lines),
-	    MSG_NOSIGNAL | (expected ? 0 : MSG_DONTWAIT),
-	    (struct sockaddr *)&address,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	 * is lost then would have it wait for READY=1 in vain. A send timeout
+	 * would be simpler, but within the sandbox no such option is set. */
+	for (int left = expected ? TRIES : 1; left > 0; left--) {
+		if (sendto(fd, lines, strlen(lines),
+			MSG_NOSIGNAL | MSG_DONTWAIT,
+			(struct sockaddr *)&address,
+			(socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+			    len)) >= 0 ||
+		    errno != EAGAIN)
+			break;
+		if (left > 1)
+			(void)poll(NULL, 0, PAUSE);
+	}
 	close(fd);
 }
