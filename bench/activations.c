@@ -42,7 +42,6 @@ say(int fd, const char *text, int count, char begins)
 		    read(fd, replies + len, sizeof(replies) - 1 - len);
 		char *end;
 
-		replies[len] = '\0';
 		if (got <= 0)
 			fail("no reply to", text);
 		len += (size_t)got;
@@ -67,6 +66,7 @@ session(in_port_t port, int messages, const char *body)
 	};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
+	alarm(60); /* nothing here takes so long */
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		fail("connect", "refused");
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
