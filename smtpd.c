@@ -318,7 +318,6 @@ serve_one(struct server *server, bool loaded)
 	confine_process(server);
 	confine_session(server);
 	confine_calls(server, false);
-	/* Its record says so; for an accept loop, that of the loop does. */
 	server->session.unconfined = unconfined(server);
 	return serve_confined(server);
 }
@@ -410,6 +409,7 @@ reload(struct server *server)
 static int
 serve_connection(struct server *server)
 {
+	bool locked;
 	int status;
 
 	server->in_fd = server->out_fd = server->listen.fd;
@@ -421,7 +421,11 @@ serve_connection(struct server *server)
 			return give_up(server, obstacle, status);
 		confine_tree(server);
 	}
+	locked = sandbox_is_active(&server->sandbox, SANDBOX_LANDLOCK);
 	confine_session(server);
+	/* What the loop lacks it has said. */
+	if (locked && !sandbox_is_active(&server->sandbox, SANDBOX_LANDLOCK))
+		server->session.unconfined = unconfined(server);
 	status = serve_confined(server);
 	listen_count(&server->listen, server->session.messages);
 	return status;
