@@ -16,7 +16,7 @@ COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(WARNINGS) \
 LINK = $(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(CFLAGS) $(SANITIZE)
 
 SMTPD = smtpd.o serve.o session.o check.o protocol.o store.o \
-	lib/address.o lib/beneath.o lib/config.o lib/idn.o lib/listen.o lib/log.o \
+	lib/address.o lib/beneath.o lib/calls.o lib/config.o lib/idn.o lib/listen.o lib/log.o \
 	lib/mailbox.o lib/peer.o lib/quota.o lib/sandbox.o lib/systemd.o \
 	lib/title.o lib/trace.o
 DIRS = -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
@@ -42,7 +42,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
 	$(COMPILE) -MF $@.d -o $@ $< $(PARTS)
 
 # It includes the source itself, to read the filters.
-$(BUILD)/unit/sandbox: PARTS := $(filter-out lib/sandbox.o,$(PARTS))
+$(BUILD)/unit/calls: PARTS := $(filter-out lib/calls.o,$(PARTS))
 
 unit-programs: $(UNITS)
 units: unit-programs

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "lib/calls.h"
 #include "lib/listen.h"
 #include "lib/sandbox.h"
 #include "lib/systemd.h"
@@ -141,8 +142,7 @@ on_violation(int signal_number, siginfo_t *info, void *context)
 	log_begin(&record, LOG_PROBLEM);
 	log_field(&record, "problem",
 	    "the sandbox refused system call %d (%s) and ended the process",
-	    info->si_syscall,
-	    sandbox_call_name(info->si_syscall, info->si_arch));
+	    info->si_syscall, calls_name(info->si_syscall, info->si_arch));
 	log_write(violation_log, &record);
 	(void)raise(signal_number);
 }

@@ -98,8 +98,4 @@ const char *sandbox_name(enum sandbox_layer layer);
 void sandbox_describe(const struct sandbox *sandbox, enum sandbox_layer layer,
     char text[SANDBOX_TEXT_MAX + 1]);
 
-/* The name of a system call that an intruder might try, or "call" for others,
- * by its number and architecture from siginfo_t. Async-signal-safe. */
-const char *sandbox_call_name(int call, unsigned architecture);
-
 #endif

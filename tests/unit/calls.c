@@ -4,7 +4,9 @@
  * nobody else is to see them. */
 #include "unit.h"
 
-#include "lib/sandbox.c"
+#include <fcntl.h>
+
+#include "lib/calls.c"
 
 #if defined(__x86_64__) || defined(__aarch64__)
 
@@ -48,7 +50,7 @@ run(const struct filter *filter, const struct seccomp_data *data)
 static struct filter filters[3];
 
 static uint32_t
-verdict(enum purpose purpose, unsigned number, const uint64_t arguments[6])
+verdict(enum calls_purpose purpose, unsigned number, const uint64_t arguments[6])
 {
 	struct seccomp_data data = {
 		.nr = (int)number,
@@ -92,13 +94,13 @@ check_number(unsigned number)
 	bool session = row != NULL && row->whose == ALL;
 
 	please(row == NULL ? NULL : row->test, arguments);
-	CHECK(verdict(SESSION, number, arguments) ==
+	CHECK(verdict(CALLS_SESSION, number, arguments) ==
 		(session ? ALLOW : absent),
 	    "%u of a session", number);
-	CHECK(verdict(LISTENER, number, arguments) ==
+	CHECK(verdict(CALLS_LISTENER, number, arguments) ==
 		(row != NULL ? ALLOW : absent),
 	    "%u of the accept loop", number);
-	CHECK(verdict(FORKED, number, arguments) ==
+	CHECK(verdict(CALLS_FORKED, number, arguments) ==
 		(row == NULL || session ? ALLOW : REFUSE),
 	    "%u of a session of the loop", number);
 }
@@ -108,12 +110,12 @@ check_numbers(void)
 {
 	for (unsigned number = 0; number < 2048; number++)
 		check_number(number);
-	CHECK(verdict(SESSION, X32 - 1, NULL) == ABSENT, "before x32");
-	CHECK(verdict(SESSION, X32 | SYS_read, NULL) == REFUSE, "read of x32");
-	CHECK(verdict(SESSION, INT32_MAX, NULL) == REFUSE, "the last of x32");
-	CHECK(verdict(SESSION, 1U << 31, NULL) == REFUSE, "a negative one");
-	CHECK(verdict(SESSION, NONE - 1, NULL) == REFUSE, "-2");
-	CHECK(verdict(SESSION, NONE, NULL) == ALLOW, "none at all");
+	CHECK(verdict(CALLS_SESSION, X32 - 1, NULL) == ABSENT, "before x32");
+	CHECK(verdict(CALLS_SESSION, X32 | SYS_read, NULL) == REFUSE, "read of x32");
+	CHECK(verdict(CALLS_SESSION, INT32_MAX, NULL) == REFUSE, "the last of x32");
+	CHECK(verdict(CALLS_SESSION, 1U << 31, NULL) == REFUSE, "a negative one");
+	CHECK(verdict(CALLS_SESSION, NONE - 1, NULL) == REFUSE, "-2");
+	CHECK(verdict(CALLS_SESSION, NONE, NULL) == ALLOW, "none at all");
 }
 
 static void
@@ -126,10 +128,10 @@ check_architecture(void)
 
 	for (int i = 0; i < 3; i++)
 		CHECK(run(&filters[i], &data) == REFUSE, "i386 by %d", i);
-	CHECK(strcmp(sandbox_call_name(SYS_execve, ARCHITECTURE), "execve") ==
+	CHECK(strcmp(calls_name(SYS_execve, ARCHITECTURE), "execve") ==
 		0,
 	    "execve by its name");
-	CHECK(strcmp(sandbox_call_name(11, AUDIT_ARCH_I386),
+	CHECK(strcmp(calls_name(11, AUDIT_ARCH_I386),
 		  "of another architecture") == 0,
 	    "execve of i386");
 }
@@ -207,10 +209,10 @@ check_arguments(void)
 		const struct row *row = &rows[i];
 		bool loop = row_of(row->number)->whose == LOOP;
 
-		CHECK(verdict(LISTENER, row->number, row->arguments) ==
+		CHECK(verdict(CALLS_LISTENER, row->number, row->arguments) ==
 			(row->allowed ? ALLOW : REFUSE),
 		    "%s of the accept loop", row->name);
-		CHECK(verdict(SESSION, row->number, row->arguments) ==
+		CHECK(verdict(CALLS_SESSION, row->number, row->arguments) ==
 			(row->allowed && !loop ? ALLOW : REFUSE),
 		    "%s of a session", row->name);
 	}
@@ -220,11 +222,11 @@ int
 main(void)
 {
 	for (int i = 0; i < 3; i++)
-		write_filter(&filters[i], (enum purpose)i);
+		write_filter(&filters[i], (enum calls_purpose)i);
 	check_numbers();
 	check_architecture();
 	check_arguments();
-	return unit_end("sandbox");
+	return unit_end("calls");
 }
 
 #else
