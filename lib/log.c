@@ -219,15 +219,15 @@ put_fields(struct log *log, const struct log_record *record, size_t len)
 	return len;
 }
 
-/* Nowhere left to complain to. */
-static void
+/* False: nobody took it. */
+static bool
 send_to(const struct log *log, const char *path, size_t len)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	(void)sendto(log->fd, log->out, len, MSG_NOSIGNAL,
-	    (const struct sockaddr *)&address, sizeof(address));
+	return sendto(log->fd, log->out, len, MSG_NOSIGNAL,
+		   (const struct sockaddr *)&address, sizeof(address)) >= 0;
 }
 
 void
@@ -239,10 +239,15 @@ log_write(struct log *log, const struct log_record *record)
 	log_open(log);
 	switch (log->destination) {
 	case LOG_TO_JOURNAL:
-		send_to(log, JOURNAL, put_fields(log, record, len));
+		if (send_to(log, JOURNAL, put_fields(log, record, len)))
+			break;
+		/* There is no journal; somebody else may listen. */
+		log->destination = LOG_TO_SYSLOG;
+		log_write(log, record);
 		break;
 	case LOG_TO_SYSLOG:
-		send_to(log, SYSLOG, len);
+		if (!send_to(log, SYSLOG, len))
+			return; /* nowhere left to complain to */
 		break;
 	case LOG_TO_STDERR:
 		log->out[len++] = '\n';

@@ -66,6 +66,8 @@ void log_begin(struct log_record *record, enum log_event event);
 void log_field(struct log_record *record, const char *key, const char *format,
     ...) __attribute__((format(printf, 3, 4)));
 
+/* Write the record. What no journal takes goes to syslog from then on; what
+ * nobody takes is lost. */
 void log_write(struct log *log, const struct log_record *record);
 
 #endif

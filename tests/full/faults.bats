@@ -467,20 +467,18 @@ failing() {
 	[[ $stderr = *"needs libidn2, which is not installed"* ]]
 }
 
-@test "without libsystemd records go to syslog" {
+@test "without a journal records go to syslog" {
 	root_only
 	need unshare python3
-	local library
-	library=$(ldconfig -p |
-		awk '$1 == "libsystemd.so.0" { print $NF; exit }')
 	# shellcheck disable=SC2016 # the inner shell's
 	run -0 unshare -m bash -c '
-		[ -z "$1" ] || mount --bind /dev/null "$1"
-		mount -t tmpfs none /dev && shift && exec "$@"' - "$library" \
+		! [ -d /run/systemd ] || mount -t tmpfs none /run/systemd
+		mount -t tmpfs none /dev && exec "$@"' - \
 		python3 -c '
 import socket, subprocess, sys
 log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 log.bind("/dev/log")
+log.settimeout(10)
 subprocess.run(sys.argv[1:], input=b"QUIT\n", stdout=subprocess.DEVNULL,
                check=True)
 print(log.recv(4096))' "$SMTPD" --user=root --domains="$DOMAINS" \
