@@ -6,16 +6,14 @@
 
 #include "lib/sandbox.c"
 
-#if defined(__x86_64__) || defined(__aarch64__)
-
 /* The verdict of a filter, by the machine of bpf(4), as far as it is used. */
 static uint32_t
 run(const struct filter *filter, const struct seccomp_data *data)
 {
 	uint32_t accumulator = 0;
-	size_t at = 0;
+	size_t at = filter->start;
 
-	while (at < filter->len) {
+	while (at < FILTER_MAX) {
 		const struct sock_filter *code = &filter->code[at++];
 
 		switch (code->code) {
@@ -26,9 +24,6 @@ run(const struct filter *filter, const struct seccomp_data *data)
 			break;
 		case BPF_ALU | BPF_AND | BPF_K:
 			accumulator &= code->k;
-			break;
-		case BPF_JMP | BPF_JA:
-			at += code->k;
 			break;
 		case BPF_JMP | BPF_JEQ | BPF_K:
 			at += accumulator == code->k ? code->jt : code->jf;
@@ -219,20 +214,14 @@ check_arguments(void)
 int
 main(void)
 {
-	for (int i = 0; i < 3; i++)
+	if (ARCHITECTURE == 0)
+		return unit_end("sandbox: no filter on this architecture");
+	for (int i = 0; i < 3; i++) {
 		write_filter(&filters[i], (enum purpose)i);
+		CHECK(!filters[i].too_far, "filter %d", i);
+	}
 	check_numbers();
 	check_architecture();
 	check_arguments();
 	return unit_end("sandbox");
 }
-
-#else
-
-int
-main(void)
-{
-	return unit_end("sandbox: no filter on this architecture");
-}
-
-#endif
