@@ -193,7 +193,8 @@ __attribute__((noinline)) static void
 send_journal(
     const struct log *log, const struct log_record *record, const char *line)
 {
-	char text[2 * LINE_MAX_LEN + LOG_FIELDS_MAX * sizeof("SMTPD_=\n")];
+	char text[(size_t)2 * LINE_MAX_LEN +
+	    LOG_FIELDS_MAX * sizeof("SMTPD_=\n")];
 	size_t len = (size_t)sprintf(text,
 	    "MESSAGE=%s\nPRIORITY=%d\n%s\n"
 	    "SYSLOG_IDENTIFIER=smtpd\nSYSLOG_FACILITY=2\n", /* mail */

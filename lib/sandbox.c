@@ -277,7 +277,7 @@ enum { ARCHITECTURE = 0 }; /* not tried on it: no filter */
 /* A look at the lower half of an argument, which is all that the kernel sees of
  * an int: under a mask it is to equal one of some values. */
 struct clause {
-	unsigned argument;
+	size_t argument;
 	uint32_t mask;
 	unsigned count;
 	uint32_t values[3];
