@@ -35,7 +35,8 @@ struct log {
 	bool opened;
 	int fd; /* a socket for datagrams, or -1 */
 	/* A line and what comes before it; for the journal its fields, too. */
-	char out[2 * LOG_LINE_MAX + LOG_FIELDS_MAX * sizeof("SMTPD_=\n")];
+	char out[(size_t)2 * LOG_LINE_MAX +
+	    LOG_FIELDS_MAX * sizeof("SMTPD_=\n")];
 };
 
 /* A record being gathered: log_begin, fields, log_write. */

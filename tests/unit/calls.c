@@ -6,11 +6,8 @@
 
 #include <fcntl.h>
 
-<<<<<<< HEAD:tests/unit/calls.c
 #include "lib/calls.c"
 
-=======
->>>>>>> box3:tests/unit/sandbox.c
 /* The verdict of a filter, by the machine of bpf(4), as far as it is used. */
 static uint32_t
 run(const struct filter *filter, const struct seccomp_data *data)
@@ -222,11 +219,7 @@ main(void)
 	if (ARCHITECTURE == 0)
 		return unit_end("sandbox: no filter on this architecture");
 	for (int i = 0; i < 3; i++) {
-<<<<<<< HEAD:tests/unit/calls.c
 		write_filter(&filters[i], (enum calls_purpose)i);
-=======
-		write_filter(&filters[i], (enum purpose)i);
->>>>>>> box3:tests/unit/sandbox.c
 		CHECK(!filters[i].too_far, "filter %d", i);
 	}
 	check_numbers();
