@@ -129,8 +129,6 @@ static const struct call calls[] = {
 	{ SYS_fdatasync, ALL, NULL },
 	{ SYS_sync_file_range, ALL, NULL },
 	{ SYS_ftruncate, ALL, NULL },
-	{ SYS_fchmod, ALL, NULL },
-	{ SYS_fchown, ALL, NULL },
 	{ SYS_copy_file_range, ALL, NULL },
 	/* sockets: the client's, the log's, and netlink's. No connect(2): the
 	 * client's would do for a connection to elsewhere. */
