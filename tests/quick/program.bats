@@ -198,7 +198,7 @@ shows() {
 	[[ ${file##*/} =~ ^[0-9]+\."$id".mx.example.org,S=[0-9]+$ ]]
 	grep -q "with ESMTP id $id\$" "$file"
 	grep -q "^message .* id=$id from=<> to=<alice@example.org> recipients=1 size=$(stat -c %s "$file") stored=1 result=stored commit=[0-9]*\.[0-9]*\$" "$LOG"
-	grep -q '^session peer=unknown helo=client.example commands=5 messages=1 octets=[0-9]* rejected=0 end=quit duration=[0-9]*\.[0-9]*$' "$LOG"
+	grep -q '^session peer=unknown helo=client.example commands=5 messages=1 octets=[0-9]* rejected=0 end=quit duration=[0-9]*\.[0-9]*\( unconfined=.*\)\?$' "$LOG"
 }
 
 @test "an absent or an empty domains directory: 451, and nothing is made" {
