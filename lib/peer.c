@@ -126,20 +126,16 @@ peer_describe(int fd, struct peer *peer)
 		peer->kind = PEER_LISTENING;
 		return;
 	}
-	if (S_ISSOCK(st.st_mode) &&
-	    getpeername(fd, (struct sockaddr *)&address, &len) == 0 &&
-	    address.ss_family == AF_UNIX) {
+	/* Even one that is gone by now is no pipe. */
+	if (S_ISSOCK(st.st_mode))
+		peer->kind = PEER_NETWORK;
+	if (peer->kind == PEER_NONE ||
+	    getpeername(fd, (struct sockaddr *)&address, &len) < 0) {
+		describe_environment(peer);
+	} else if (address.ss_family == AF_UNIX) {
 		peer->kind = PEER_LOCAL;
 		describe_local(fd, peer);
-		return;
+	} else {
+		describe_network(fd, &address, peer);
 	}
-	if (S_ISSOCK(st.st_mode)) {
-		/* Even one that is gone by now is no pipe. */
-		peer->kind = PEER_NETWORK;
-		if (getpeername(fd, (struct sockaddr *)&address, &len) == 0) {
-			describe_network(fd, &address, peer);
-			return;
-		}
-	}
-	describe_environment(peer);
 }

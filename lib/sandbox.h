@@ -85,8 +85,7 @@ void sandbox_session(
 /* Allow only the system calls that a session needs; with listener also those
  * of the accept loop around it, which hand it on to each session. What is not
  * allowed is not executed and raises SIGSYS; what is newer than the list is
- * answered with ENOSYS. The last layer: those above need
- * more calls. */
+ * answered with ENOSYS. The last layer: those above need more calls. */
 void sandbox_calls(struct sandbox *sandbox, bool listener);
 
 bool sandbox_is_active(const struct sandbox *sandbox, enum sandbox_layer layer);

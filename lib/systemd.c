@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
+
 enum { TRIES = 100, PAUSE = 50 /* milliseconds */ };
 
 /* The decimal number in an environment variable, 0 where there is none. */
@@ -20,16 +22,12 @@ static uint64_t
 number(const char *name)
 {
 	const char *value = getenv(name);
-	uint64_t result = 0;
+	uint64_t result;
 
-	if (value == NULL || *value == '\0')
-		return 0;
-	for (; *value >= '0' && *value <= '9'; value++)
-		if (__builtin_mul_overflow(result, 10, &result) ||
-		    __builtin_add_overflow(
-			result, (unsigned)(*value - '0'), &result))
-			return 0;
-	return *value == '\0' ? result : 0;
+	return value != NULL &&
+		address_parse_number(value, strlen(value), &result)
+	    ? result
+	    : 0;
 }
 
 /* Whether the process that a variable names is this one: what a parent of ours

@@ -20,16 +20,7 @@ setup() {
 }
 
 teardown() {
-	local pid
-	for pid in "${PIDS[@]}"; do
-		finish "$pid"
-	done
-}
-
-# Run in the background until the end of the test: start COMMAND ARGS...
-start() {
-	"$@" >"$BATS_TEST_TMPDIR/out" 2>>"$LOG" </dev/null 3>&- &
-	PIDS+=($!)
+	finish_started
 }
 
 # A syslog of our own: its records go to $LOG.

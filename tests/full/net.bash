@@ -50,6 +50,21 @@ finish() {
 	wait "$1" 2>/dev/null || true
 }
 
+# Run in the background until finish_started: start COMMAND ARGS... What it
+# says goes to the test's file "out", its process id to PIDS, which a test
+# empties first.
+start() {
+	"$@" >"$BATS_TEST_TMPDIR/out" 2>>"$LOG" </dev/null 3>&- &
+	PIDS+=($!)
+}
+
+finish_started() {
+	local pid
+	for pid in "${PIDS[@]}"; do
+		finish "$pid"
+	done
+}
+
 free_port() {
 	python3 -c 'import socket
 s = socket.socket()

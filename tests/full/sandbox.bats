@@ -53,15 +53,7 @@ setup() {
 }
 
 teardown() {
-	local pid
-	for pid in "${PIDS[@]}"; do
-		finish "$pid"
-	done
-}
-
-start() {
-	"$@" >/dev/null 2>>"$LOG" </dev/null 3>&- &
-	PIDS+=($!)
+	finish_started
 }
 
 # The mailboxes belong to the user that serves.

@@ -143,19 +143,13 @@ python() {
 # bats test_tags=sandbox
 @test "SIGHUP: new settings for new sessions; wrong ones change nothing" {
 	python <<-'END'
-		path = os.environ['BATS_TEST_TMPDIR'] + '/smtpd.conf'
-
-		def settings(text):
-		    with open(path, 'w') as file:
-		        file.write(text)
-
 		def memory(pid):
 		    with open('/proc/%d/limits' % pid) as file:
 		        return int(re.search('^Max data size *([0-9]*)',
 		            file.read(), re.MULTILINE)[1])
 
 		settings('errors = 0\nsessions = 1\nmemory = 64M\n')
-		loop = Listener('-c', path)
+		loop = Listener('-c', SETTINGS)
 		loop.told('^READY=1$')
 		one = served(loop.address)
 		refused(loop.address, b'421 4.3.2 ')
@@ -191,14 +185,8 @@ python() {
 
 @test "wrong settings: everybody gets 421 until they are mended" {
 	python <<-'END'
-		path = os.environ['BATS_TEST_TMPDIR'] + '/smtpd.conf'
-
-		def settings(text):
-		    with open(path, 'w') as file:
-		        file.write(text)
-
 		settings('sandbox = of\n')
-		loop = Listener('-c', path)
+		loop = Listener('-c', SETTINGS)
 		loop.record('^problem problem=.*smtpd.conf:1: sandbox: ')
 		loop.record('^listener state=closed ')
 		assert 'misconfigured' in loop.told('^READY=1$')
@@ -227,18 +215,12 @@ python() {
 @test "a user who does not exist: closed, until there is one to become" {
 	root_only
 	python <<-'END'
-		path = os.environ['BATS_TEST_TMPDIR'] + '/smtpd.conf'
 		del sys.argv[2]         # --user
-
-		def settings(user):
-		    with open(path, 'w') as file:
-		        file.write('user = %s\n' % user)
-
-		settings('nobody-of-this-name')
-		loop = Listener('--domains=/usr', '-c', path)
+		settings('user = nobody-of-this-name\n')
+		loop = Listener('--domains=/usr', '-c', SETTINGS)
 		loop.record('^listener state=closed ')
 		refused(loop.address, b'421 4.3.5 ')
-		settings('nobody')
+		settings('user = nobody\n')
 		loop.signal(signal.SIGHUP)
 		loop.record('^listener state=ready ')
 		client = served(loop.address)

@@ -152,6 +152,15 @@ class Listener:
         assert self.process.wait() == 0
 
 
+SETTINGS = os.environ['BATS_TEST_TMPDIR'] + '/smtpd.conf'
+
+
+def settings(text):
+    """What the file of settings holds from now on."""
+    with open(SETTINGS, 'w') as file:
+        file.write(text)
+
+
 def status(pid, name):
     """A line of /proc/PID/status."""
     with open('/proc/%d/status' % pid) as file:

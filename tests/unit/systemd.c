@@ -146,7 +146,7 @@ check_notify(void)
 	static const char *const nowhere[] = { NULL, "", "/", "@",
 		"/nonexistent/socket", "relative" };
 	char name[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1];
-	char directory[] = "/tmp/smtpd-unit-XXXXXX";
+	char directory[] = P_tmpdir "/smtpd-unit-XXXXXX";
 	int fd = dup(STDIN_FILENO), next;
 	size_t len;
 
