@@ -28,6 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 enum {
 	IN_MAX = 8192,		/* octets of replies read at once */
 	COMMAND_MAX = 96,	/* of each command here */
@@ -82,22 +84,6 @@ static bool at_once, chunks;
 static char *message;
 static size_t message_len;
 static double *message_times, *session_times;	/* shared, one for each */
-
-static double
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void
-die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
 
 static void *
 need(size_t count, size_t size)

@@ -18,26 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 enum { WRITE_MAX = 1 << 20 };	/* octets of one write() */
 
 static const char *body;
 static long octets, links;
-
-static double
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void
-die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
 
 /* The new/ of each Maildir, kept open. */
 static int *

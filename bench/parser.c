@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
+
 #include "protocol.h"
 
 enum { BODY = 48 * 1024 };	/* octets of a body; fits the read buffer */
@@ -236,15 +238,6 @@ unit_of(const struct row *row, size_t len, double *units)
 	}
 	*units = row->commands;
 	return "command";
-}
-
-static double
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 /* Seconds that one run of measured() takes: the mean, without preparation. */
