@@ -9,10 +9,15 @@
 
 enum verdict {
 	VERDICT_YES,
-	VERDICT_UNKNOWN_USER, /* we serve the domain, not the mailbox */
-	VERDICT_RELAY_DENIED, /* we do not serve the domain */
-	VERDICT_NOT_LISTED,   /* a mailbox, but not one to verify or expand */
-	VERDICT_OVER_QUOTA,   /* the mailbox is full; room may come */
+	VERDICT_UNKNOWN_USER,	   /* we serve the domain, not the mailbox */
+	VERDICT_RELAY_DENIED,	   /* we do not serve the domain */
+	VERDICT_NO_QUEUE,	   /* the same, told to one who may relay */
+	VERDICT_NOT_OWNER,	   /* the reverse-path is not the user's */
+	VERDICT_NOT_FOR_NETWORK,   /* a recipient not open to the network */
+	VERDICT_TOO_FAST_MESSAGES, /* for the user, in this hour */
+	VERDICT_TOO_FAST_RECIPIENTS,
+	VERDICT_NOT_LISTED, /* a mailbox, but not one to verify or expand */
+	VERDICT_OVER_QUOTA, /* the mailbox is full; room may come */
 	VERDICT_OVER_QUOTA_NEVER, /* the same, where the operator wants a 5xx */
 	VERDICT_NO_SPACE,	  /* the file system is full */
 	VERDICT_TOO_BIG,	  /* larger than a fixed limit */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* complete.h - what a submission server adds to the header of a message that
+ * lacks it (RFC 6409, 4.2 and 8; RFC 5322, 3.6): Date, Message-ID, and the
+ * domain of addresses that have none in From, Sender, To, Cc, Bcc and Reply-To.
+ *
+ * Bytes of a message in, in slices of any size; the same bytes and what was
+ * added out, in slices. All but the header passes untouched and uncopied.
+ * Pure: no descriptor, clock or heap. */
+#ifndef COMPLETE_H
+#define COMPLETE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	COMPLETE_FIELD_MAX = 8192, /* of an address field; a longer one passes
+				    * as it is */
+	COMPLETE_TEXT_MAX = 512,   /* of a field that is added */
+};
+
+struct complete_settings {
+	const char *domain;	/* what a lone local-part is completed with */
+	const char *date;	/* the value of Date, RFC 5322, 3.3 */
+	const char *message_id; /* the value of Message-ID, with its "<>" */
+	bool newline;		/* lines end in LF alone */
+};
+
+struct complete {
+	const struct complete_settings *settings;
+	void (*put)(void *to, const char *bytes, size_t len);
+	void *to;
+	/* The rest is complete.c's own. */
+	int state;
+	bool has_date, has_message_id, folded;
+	size_t held; /* octets of field */
+	char field[COMPLETE_FIELD_MAX];
+};
+
+/* Begin a message. settings outlive it; put takes what comes out. */
+void complete_begin(struct complete *complete,
+    const struct complete_settings *settings,
+    void (*put)(void *to, const char *bytes, size_t len), void *to);
+
+/* Take the next octets of the message. The result does not depend on how the
+ * message was cut into slices. */
+void complete_add(struct complete *complete, const char *bytes, size_t len);
+
+/* The message is over: what is held back or missing comes out. */
+void complete_end(struct complete *complete);
+
+#endif
