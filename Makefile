@@ -15,7 +15,7 @@ COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(WARNINGS) \
 	$(HARDENING) $(SANITIZE) -I. -MMD -MP
 LINK = $(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(CFLAGS) $(SANITIZE)
 
-SMTPD = smtpd.o serve.o session.o check.o protocol.o store.o \
+SMTPD = smtpd.o serve.o session.o check.o protocol.o body.o store.o \
 	lib/address.o lib/beneath.o lib/calls.o lib/config.o lib/idn.o lib/listen.o lib/log.o \
 	lib/mailbox.o lib/peer.o lib/quota.o lib/sandbox.o lib/systemd.o \
 	lib/title.o lib/trace.o
@@ -110,7 +110,7 @@ FUZZ = session address alias config
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz/%)
 FUZZ_CC = clang -std=c17 -D_GNU_SOURCE $(CPPFLAGS) -g -O1 -I. \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_PARTS = protocol.c lib/address.c lib/beneath.c lib/config.c lib/idn.c \
+FUZZ_PARTS = protocol.c body.c lib/address.c lib/beneath.c lib/config.c lib/idn.c \
 	lib/mailbox.c lib/quota.c
 
 $(BUILD)/fuzz/%: fuzz/%.c tests/unit/drive.h $(FUZZ_PARTS) $(wildcard *.h lib/*.h)
