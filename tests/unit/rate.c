@@ -10,6 +10,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -330,6 +332,12 @@ check_directories(void)
 	(void)snprintf(directory, sizeof(directory), "%s/rates", top);
 }
 
+static void
+on_signal(int signal_number)
+{
+	(void)signal_number;
+}
+
 /* Many processes at once, at the turn of an hour: those that come late have a
  * time of the window before. Together they take what there is, not one more. */
 static void
@@ -356,31 +364,87 @@ check_parallel(void)
 	clean();
 }
 
-/* The files are removed as old all the while: each process works on, and at
- * most what is taken between two removals is more than the limit. */
+/* Whether a process waits for a record lock, by /proc/locks. */
+static bool
+is_waiting(pid_t pid)
+{
+	char line[256], waiting[64];
+	FILE *locks = fopen("/proc/locks", "re");
+	bool found = false;
+
+	if (locks == NULL)
+		abort();
+	(void)snprintf(waiting, sizeof(waiting), " WRITE %ld ", (long)pid);
+	while (!found && fgets(line, sizeof(line), locks) != NULL)
+		found = strstr(line, "-> POSIX") != NULL &&
+		    strstr(line, waiting) != NULL;
+	(void)fclose(locks);
+	return found;
+}
+
+/* A file that is removed as old while somebody waits for its lock: what he
+ * takes must be in the file that is there after it. */
 static void
 check_removal(void)
 {
-	enum { PROCESSES = 4, EACH = 200 };
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char path[512];
-	int status;
+	int fd, status = 0;
+	pid_t pid;
 
+	(void)mkdir(directory, 0700);
+	write_file("alice", "");
 	path_of(path, sizeof(path), "alice");
-	for (int i = 0; i < PROCESSES; i++) {
-		pid_t pid = fork();
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || fcntl(fd, F_SETLK, &whole) < 0)
+		abort();
+	pid = fork();
+	if (pid < 0)
+		abort();
+	if (pid == 0)
+		_exit(take_all(2, "alice", HOUR, 1) != 1);
+	while (!is_waiting(pid) && waitpid(pid, &status, WNOHANG) == 0)
+		(void)sched_yield();
+	(void)unlink(path);
+	close(fd);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0, "%d", status);
+	CHECK(take_all(2, "alice", HOUR, 2) == 1, "what he took is lost");
+	clean();
+}
 
-		if (pid < 0)
-			abort();
-		if (pid > 0)
-			continue;
-		_exit(take_all(1000000, "alice", HOUR, EACH) != EACH);
+/* Who has the lock was stopped: signals end the wait. */
+static void
+check_interruption(void)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct sigaction on = { .sa_handler = on_signal };
+	char path[512];
+	int fd, status = 0;
+	pid_t pid;
+
+	(void)mkdir(directory, 0700);
+	write_file("alice", "");
+	path_of(path, sizeof(path), "alice");
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || fcntl(fd, F_SETLK, &whole) < 0)
+		abort();
+	(void)sigaction(SIGALRM, &on, NULL);
+	pid = fork();
+	if (pid < 0)
+		abort();
+	if (pid == 0) {
+		struct rate rate = rate_of(2, 0);
+
+		_exit(rate_take(&rate, RATE_MESSAGES, "alice", HOUR) !=
+		    VERDICT_LATER || strstr(rate.problem, strerror(EINTR)) ==
+		    NULL);
 	}
-	while (waitpid(-1, &status, WNOHANG) == 0)
-		(void)unlink(path);
-	do
-		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0,
-		    "a process failed");
-	while (wait(&status) > 0);
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		if (is_waiting(pid))
+			(void)kill(pid, SIGALRM);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status);
+	close(fd);
+	CHECK(take_all(2, "alice", HOUR, 3) == 2, "one was taken");
 	clean();
 }
 
@@ -424,6 +488,7 @@ main(void)
 	check_directories();
 	check_parallel();
 	check_removal();
+	check_interruption();
 	check_sandbox();
 	(void)rmdir(top);
 	return unit_end("rate");
