@@ -15,10 +15,12 @@ COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(WARNINGS) \
 	$(HARDENING) $(SANITIZE) -I. -MMD -MP
 LINK = $(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(CFLAGS) $(SANITIZE)
 
-SMTPD = smtpd.o serve.o session.o check.o protocol.o body.o store.o \
-	lib/address.o lib/beneath.o lib/calls.o lib/config.o lib/idn.o lib/listen.o lib/log.o \
-	lib/mailbox.o lib/peer.o lib/quota.o lib/sandbox.o lib/systemd.o \
-	lib/title.o lib/trace.o
+SMTPD = smtpd.o service.o confine.o serve.o session.o submission.o check.o \
+	protocol.o body.o store.o \
+	lib/address.o lib/beneath.o lib/calls.o lib/complete.o lib/config.o \
+	lib/idn.o lib/listen.o lib/log.o lib/mailbox.o lib/network.o \
+	lib/peer.o lib/quota.o lib/rate.o lib/sandbox.o lib/sender.o \
+	lib/systemd.o lib/title.o lib/trace.o
 DIRS = -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
 
 all: smtpd

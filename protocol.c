@@ -1078,8 +1078,9 @@ guard(const struct protocol *p)
 		return NULL;
 	if (p->settings->tls_required && !p->secure)
 		return TLS_FIRST;
-	return p->settings->auth_required && !p->authenticated ? AUTH_FIRST
-							       : NULL;
+	return p->settings->auth_required && !p->authenticated && !p->admitted
+	    ? AUTH_FIRST
+	    : NULL;
 }
 
 /* A line that is wrong as a line, whatever its verb. What follows one that

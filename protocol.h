@@ -112,6 +112,7 @@ struct protocol {
 	unsigned commands, transactions, errors; /* in the session */
 	enum protocol_body body_type;
 	bool secure;	      /* by TLS */
+	bool authenticated;   /* by AUTH */
 	bool extended;	      /* EHLO or LHLO, not HELO */
 	bool utf8;	      /* SMTPUTF8 in this transaction */
 	bool newline;	      /* this transaction's lines end in LF alone */
@@ -129,8 +130,8 @@ struct protocol {
 	char helo[PROTOCOL_HELO_MAX + 1];
 
 	/* For the caller to write before the first step, and to read. */
-	bool confidential;  /* a password cannot be overheard; so after TLS */
-	bool authenticated; /* by AUTH, or by what the caller knows */
+	bool confidential; /* a password cannot be overheard; so after TLS */
+	bool admitted;	   /* it may send without AUTH */
 
 	/* For the caller to write at WANT_OPEN: an Atom (RFC 5321, 4.1.2). */
 	char id[PROTOCOL_ID_MAX + 1];
