@@ -34,13 +34,14 @@ static const struct { const char *path, *text; } tree[] = {
 	{ "example.org/loop", "loop\nalice\n" },
 	{ "example.org/empty", "# nobody\n" },
 	{ "example.org/many", "a@r.example\nb@r.example\nc@r.example\n"
-	    "d@r.example\ne@r.example\nf@r.example\nalice\n" },
+	    "d@r.example\ne@r.example\nf@r.example\nalice\nbob\nbob\n" },
 	{ "example.org/ghost", "->nowhere" },
 	{ "example.org/twin", "->alice" },
 	{ "example.org/outside", "->/tmp" },
 	{ "example.com/", 0 },
 	{ "example.com/alice/", 0 },
 	{ "example.com/info", "alice\n" },
+	{ "example.com/dan+x", "eve@remote.example\n" },
 	{ "example.net", "->example.org" },
 	{ "closed.example/", 0 },
 	{ "closed.example/@", "bob@example.org\n" },
@@ -112,6 +113,8 @@ static const struct {
 	{ "carol@example.org", "carol+work@example.org", VERDICT_NOT_OWNER },
 	{ "carol+work@example.org", "carol@example.org", VERDICT_NOT_OWNER },
 	{ "carol+work@example.org", "carol+work@example.org", VERDICT_YES },
+	{ "dan@example.com", "dan+y@example.com", VERDICT_YES },
+	{ "dan@example.com", "dan+x@example.com", VERDICT_NOT_OWNER },
 	/* The catch-all belongs to its mailbox, but not to who is caught. */
 	{ "catch@example.org", "unknown@example.org", VERDICT_YES },
 	{ "catch@example.org", "alice@example.org", VERDICT_NOT_OWNER },
@@ -256,6 +259,10 @@ check_notes(struct mailboxes *mailboxes)
 	check(mailboxes, "alice@example.org", "ghost@example.org",
 	    VERDICT_LATER);
 	CHECK(problems > 0, "a link that leads nowhere");
+	problems = 0;
+	check(mailboxes, "alice@example.org", "many@example.org",
+	    VERDICT_MISCONFIGURED);
+	CHECK(problems == 1, "too many: %u problems", problems);
 	mailboxes->note = NULL;
 }
 
