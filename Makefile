@@ -19,6 +19,13 @@ SMTPD = smtpd.o serve.o session.o check.o protocol.o store.o \
 	lib/address.o lib/beneath.o lib/calls.o lib/config.o lib/idn.o lib/listen.o lib/log.o \
 	lib/mailbox.o lib/peer.o lib/quota.o lib/sandbox.o lib/systemd.o \
 	lib/title.o lib/trace.o
+
+# make AUTH=none: a build without GNU SASL, in which nobody can log in.
+AUTH = gsasl
+AUTH_gsasl = lib/auth.o lib/base64.o lib/dovecot.o lib/hash.o lib/passwords.o \
+	lib/prompt.o lib/sasl.o
+AUTH_none = lib/auth-none.o
+SMTPD += $(AUTH_$(AUTH))
 DIRS = -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
 
 all: smtpd
