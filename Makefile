@@ -21,6 +21,13 @@ SMTPD = smtpd.o service.o confine.o serve.o session.o submission.o check.o \
 	lib/idn.o lib/listen.o lib/log.o lib/mailbox.o lib/network.o \
 	lib/peer.o lib/quota.o lib/rate.o lib/sandbox.o lib/sender.o \
 	lib/systemd.o lib/title.o lib/trace.o
+
+# make AUTH=none: a build without GNU SASL, in which nobody can log in.
+AUTH = gsasl
+AUTH_gsasl = lib/auth.o lib/base64.o lib/dovecot.o lib/hash.o lib/passwords.o \
+	lib/prompt.o lib/sasl.o
+AUTH_none = lib/auth-none.o
+SMTPD += $(AUTH_$(AUTH))
 DIRS = -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
 
 all: smtpd
@@ -113,7 +120,7 @@ FUZZERS = $(FUZZ:%=$(BUILD)/fuzz/%)
 FUZZ_CC = clang -std=c17 -D_GNU_SOURCE $(CPPFLAGS) -g -O1 -I. \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZ_PARTS = protocol.c body.c lib/address.c lib/beneath.c lib/config.c lib/idn.c \
-	lib/mailbox.c lib/quota.c
+	lib/mailbox.c lib/network.c lib/quota.c
 
 $(BUILD)/fuzz/%: fuzz/%.c tests/unit/drive.h $(FUZZ_PARTS) $(wildcard *.h lib/*.h)
 	@mkdir -p $(@D)
