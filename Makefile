@@ -3,6 +3,8 @@ VERSION = 0.1
 CC = gcc
 CFLAGS = -O2 -g
 SANITIZE =
+# none: a build without OpenSSL
+TLS = openssl
 PREFIX = /usr/local
 sysconfdir = /etc
 localstatedir = /var
@@ -18,7 +20,10 @@ LINK = $(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(CFLAGS) $(SANITIZE)
 SMTPD = smtpd.o serve.o session.o check.o protocol.o store.o \
 	lib/address.o lib/beneath.o lib/calls.o lib/config.o lib/idn.o lib/listen.o lib/log.o \
 	lib/mailbox.o lib/peer.o lib/quota.o lib/sandbox.o lib/systemd.o \
-	lib/title.o lib/trace.o
+	lib/title.o lib/trace.o $(TLS_$(TLS))
+TLS_openssl = lib/tls.o lib/tls-check.o lib/certificate.o lib/openssl.o \
+	lib/pem.o lib/ticket.o
+TLS_none = lib/tls-none.o
 DIRS = -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
 
 all: smtpd
@@ -39,7 +44,11 @@ PARTS = $(filter-out smtpd.o,$(SMTPD))
 
 $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
 	@mkdir -p $(@D)
-	$(COMPILE) -MF $@.d -o $@ $< $(PARTS)
+	$(COMPILE) -MF $@.d -o $@ $< $(PARTS) $(LIBRARIES)
+
+# The only program that links OpenSSL: it is the client, too.
+$(BUILD)/unit/tls: LIBRARIES = $(LIBRARIES_$(TLS))
+LIBRARIES_openssl = -lssl -lcrypto
 
 # It includes the source itself, to read the filters.
 $(BUILD)/unit/calls: PARTS := $(filter-out lib/calls.o,$(PARTS))
@@ -61,7 +70,7 @@ check:
 
 # A server to try, on 127.0.0.1:2525, that takes any mail into ./mail.
 run:
-	@tests/setup gcc libc6-dev libidn2-dev systemd
+	@tests/setup gcc libc6-dev libidn2-dev libssl-dev systemd
 	@$(MAKE) --no-print-directory smtpd
 	@tests/run
 
