@@ -16,10 +16,10 @@ COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(WARNINGS) \
 LINK = $(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(CFLAGS) $(SANITIZE)
 
 SMTPD = smtpd.o serve.o session.o check.o protocol.o store.o \
-	lib/address.o lib/beneath.o lib/calls.o lib/config.o lib/idn.o \
-	lib/listen.o lib/log.o lib/mailbox.o lib/network.o lib/peer.o \
-	lib/quota.o lib/rate.o lib/sandbox.o lib/sender.o lib/systemd.o \
-	lib/title.o lib/trace.o
+	lib/address.o lib/beneath.o lib/calls.o lib/complete.o lib/config.o \
+	lib/idn.o lib/listen.o lib/log.o lib/mailbox.o lib/network.o \
+	lib/peer.o lib/quota.o lib/rate.o lib/sandbox.o lib/sender.o \
+	lib/systemd.o lib/title.o lib/trace.o
 DIRS = -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
 
 all: smtpd
