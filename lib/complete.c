@@ -485,13 +485,13 @@ end_name(struct complete *complete)
 static bool
 goes_on(const struct complete *complete, char byte)
 {
-	size_t held = complete->held;
-	char last = held == 0 ? '\n' : complete->field[held - 1];
+	bool first = complete->held == 0;
+	bool visible = byte > ' ' && byte < 127;
 
-	if (held == 0)
-		return byte == '\r' || (byte > ' ' && byte < 127);
-	return last != '\r' &&
-	    (is_blank(byte) || (byte > ' ' && byte < 127 && !is_blank(last)));
+	if (first)
+		return visible || byte == '\r';
+	return is_blank(byte) ||
+	    (visible && !is_blank(complete->field[complete->held - 1]));
 }
 
 /* One octet at the start of a line. False: it is no longer there, and the

@@ -232,7 +232,7 @@ static const struct { const char *value, *completed; } values[] = {
 	    ";, carol" AT },
 	{ " team: alice; (x)", " team: alice" AT "; (x)" },
 	{ " team: alice", 0 }, { " alice;", 0 }, { " :;", 0 },
-	{ " team: alice; bob", 0 }, { " a: b: c;;", 0 }, { " a: b: c;", 0 },
+	{ " team: alice; bob", 0 }, { " a: b: c;;", 0 }, { " a: b: c;", 0 }, { " a: b:, c;", 0 }, { " :alice;", 0 },
 	{ " team: alice;;", 0 }, { " <alice>:;", 0 }, { " a@b: c;", 0 },
 	/* A quoted-string is a local-part, too. */
 	{ " \"alice\"", " \"alice\"" AT },
@@ -253,6 +253,7 @@ static const struct { const char *value, *completed; } values[] = {
 	{ " a@b (x), c", " a@b (x), c" AT },
 	{ " a..b.@c, d", " a..b.@c, d" AT },
 	{ " a@, b", 0 }, { " a@[b, c", 0 }, { " a@[b[c]], d", 0 },
+	{ " a@[b[c], d", 0 }, { " <a b@c>, d", 0 },
 	{ " a@b@c, d", 0 }, { " @b, c", 0 }, { " a@\"b\", c", 0 },
 	/* What may be a name, and not an address. */
 	{ " Alice Liddell", 0 }, { " Alice P. Liddell", 0 },
@@ -268,7 +269,7 @@ static const struct { const char *value, *completed; } values[] = {
 	{ " <<alice>>", 0 }, { " <alice> bob", 0 }, { " <alice> <bob>", 0 },
 	{ " <alice, bob>", 0 }, { " <Alice Liddell>", 0 },
 	{ " alice\\", 0 }, { " al\\ice", 0 }, { " al]ice", 0 },
-	{ " alice\001", 0 }, { " al\x7fice", 0 }, { " (\001) alice", 0 },
+	{ " alice\001", 0 }, { " al\x7fice", 0 }, { " (\001) alice", 0 }, { " (\\\001) alice", 0 },
 	{ " \"\001\" <alice>", 0 }, { " al\rice", 0 }, { " alice\r", 0 },
 	{ " mailto:alice", 0 }, { " /dev/null", " /dev/null" AT },
 	{ " |/bin/sh", " |/bin/sh" AT }, { " alice@b bob@c", 0 },
@@ -377,7 +378,7 @@ check_longest(void)
 
 /* No line becomes longer than a line may be; and each is counted alone. */
 static void
-check_lines(void)
+check_lines(int lines)
 {
 	static char text[8192], expected[8192];
 
@@ -386,7 +387,7 @@ check_lines(void)
 		size_t len = 0, expected_len = 0;
 		bool fits = size + 2 * strlen(AT) <= COMPLETE_LINE_MAX;
 
-		for (int line = 0; line < 3; line++) {
+		for (int line = 0; line < lines; line++) {
 			size_t start = len;
 
 			len += (size_t)sprintf(text + len, "%sa,b",
@@ -404,6 +405,25 @@ check_lines(void)
 		    "%s\r\n", ADDED);
 		len += (size_t)sprintf(text + len, "\r\n");
 		check(&crlf, text, len, expected, expected_len);
+	}
+}
+
+/* As many in one line as it has room for; of one more, none. */
+static void
+check_many(void)
+{
+	char value[1000], completed[2000];
+
+	for (int count = 60; count < 80; count++) {
+		size_t len = 0, completed_len = 0;
+
+		for (int i = 0; i < count; i++) {
+			len += (size_t)sprintf(value + len, "a,");
+			completed_len += (size_t)sprintf(completed +
+			    completed_len, "a" AT ",");
+		}
+		check_value(value, strlen("To:") + completed_len <=
+		    COMPLETE_LINE_MAX ? completed : NULL);
 	}
 }
 
@@ -456,7 +476,9 @@ main(void)
 		check_value(values[i].value, values[i].completed);
 	check_octets();
 	check_longest();
-	check_lines();
+	check_lines(1);
+	check_lines(3);
+	check_many();
 	check_local_parts();
 	check_depth();
 	check(&crlf, "To: a\0b\r\n\r\n\0", 12,
