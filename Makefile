@@ -120,16 +120,17 @@ install: smtpd
 uninstall:
 	rm -f $(SBIN)/smtpd $(TEXTS)
 
-# --- fuzzing: the language, addresses, alias files, settings ---
+# --- fuzzing: the language, addresses, alias files, settings, headers ---
 # make fuzz [SECONDS=60]: each target for that time; what it finds stays in
 # $(BUILD)/fuzz. make replay: the corpora once, no longer than a second each.
 SECONDS = 60
-FUZZ = session address alias config
+FUZZ = session address alias config complete network
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz/%)
 FUZZ_CC = clang -std=c17 -D_GNU_SOURCE $(CPPFLAGS) -g -O1 -I. \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_PARTS = protocol.c body.c parameter.c lib/address.c lib/beneath.c lib/config.c lib/idn.c \
-	lib/mailbox.c lib/network.c lib/quota.c
+FUZZ_PARTS = protocol.c body.c parameter.c lib/address.c lib/beneath.c \
+	lib/complete.c lib/config.c lib/idn.c lib/mailbox.c lib/network.c \
+	lib/quota.c
 
 $(BUILD)/fuzz/%: fuzz/%.c tests/unit/drive.h $(FUZZ_PARTS) $(wildcard *.h lib/*.h)
 	@mkdir -p $(@D)
