@@ -3,6 +3,9 @@ VERSION = 0.1
 CC = gcc
 CFLAGS = -O2 -g
 SANITIZE =
+# none: a build without OpenSSL; without GNU SASL, in which nobody can log in
+TLS = openssl
+AUTH = gsasl
 PREFIX = /usr/local
 sysconfdir = /etc
 localstatedir = /var
@@ -20,14 +23,13 @@ SMTPD = smtpd.o service.o confine.o serve.o session.o submission.o check.o \
 	lib/address.o lib/beneath.o lib/calls.o lib/complete.o lib/config.o \
 	lib/idn.o lib/listen.o lib/log.o lib/mailbox.o lib/network.o \
 	lib/peer.o lib/quota.o lib/rate.o lib/sandbox.o lib/sender.o \
-	lib/systemd.o lib/title.o lib/trace.o
-
-# make AUTH=none: a build without GNU SASL, in which nobody can log in.
-AUTH = gsasl
+	lib/systemd.o lib/title.o lib/trace.o $(TLS_$(TLS)) $(AUTH_$(AUTH))
+TLS_openssl = lib/tls.o lib/tls-check.o lib/certificate.o lib/openssl.o \
+	lib/pem.o lib/ticket.o
+TLS_none = lib/tls-none.o
 AUTH_gsasl = lib/auth.o lib/base64.o lib/dovecot.o lib/hash.o lib/passwords.o \
 	lib/prompt.o lib/sasl.o
 AUTH_none = lib/auth-none.o
-SMTPD += $(AUTH_$(AUTH))
 DIRS = -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
 
 all: smtpd
@@ -48,7 +50,11 @@ PARTS = $(filter-out smtpd.o,$(SMTPD))
 
 $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
 	@mkdir -p $(@D)
-	$(COMPILE) -MF $@.d -o $@ $< $(PARTS)
+	$(COMPILE) -MF $@.d -o $@ $< $(PARTS) $(LIBRARIES)
+
+# The only program that links OpenSSL: it is the client, too.
+$(BUILD)/unit/tls: LIBRARIES = $(LIBRARIES_$(TLS))
+LIBRARIES_openssl = -lssl -lcrypto
 
 # It includes the source itself, to read the filters.
 $(BUILD)/unit/calls: PARTS := $(filter-out lib/calls.o,$(PARTS))
@@ -70,7 +76,7 @@ check:
 
 # A server to try, on 127.0.0.1:2525, that takes any mail into ./mail.
 run:
-	@tests/setup gcc libc6-dev libidn2-dev systemd
+	@tests/setup gcc libc6-dev libidn2-dev libssl-dev systemd
 	@$(MAKE) --no-print-directory smtpd
 	@tests/run
 

@@ -163,6 +163,7 @@ static const struct call calls[] = {
 	{ SYS_getgid, ALL, NULL },
 	{ SYS_getegid, ALL, NULL },
 	{ SYS_uname, ALL, NULL },
+	{ SYS_sysinfo, ALL, NULL }, /* qsort(3), by which OpenSSL sorts */
 	{ SYS_getrandom, ALL, NULL },
 	{ SYS_clock_gettime, ALL, NULL },
 	{ SYS_gettimeofday, ALL, NULL },

@@ -573,7 +573,7 @@ instrumented() {
 	[ "$(awk 'NR == 2 { print $1 }' <<<"$output")" -lt 153600 ]
 }
 
-@test "the language is pure: memory and string functions, and lib/address" {
+@test "what is pure is pure: memory and string functions, and lib/address" {
 	need nm
 	cd "$ROOT"
 	[ -e protocol.o ] && [ -e body.o ] && [ -e lib/address.o ] || cannot "needs the objects of make"
@@ -583,6 +583,10 @@ instrumented() {
 	[[ $address = *address_parse_path* ]]
 	run -1 sh -c "nm -u protocol.o | grep -Evx ' *U ($libc$address)'"
 	run -1 sh -c "nm -u lib/address.o | grep -Evx ' *U $libc'"
+	run -1 sh -c "nm -u lib/complete.o | grep -Evx ' *U ($libc$address)'"
+	# Which only reads text.
+	libc+='|strc?spn|inet_pton'
+	run -1 sh -c "nm -u lib/network.o | grep -Evx ' *U ($libc$address)'"
 }
 
 @test "patience ends: idle, a slow body, a long session; one 421 and a record" {
