@@ -19,7 +19,7 @@ COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(WARNINGS) \
 LINK = $(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(CFLAGS) $(SANITIZE)
 
 SMTPD = smtpd.o service.o confine.o serve.o session.o submission.o check.o \
-	protocol.o body.o store.o \
+	protocol.o body.o parameter.o store.o \
 	lib/address.o lib/beneath.o lib/calls.o lib/complete.o lib/config.o \
 	lib/idn.o lib/listen.o lib/log.o lib/mailbox.o lib/network.o \
 	lib/peer.o lib/quota.o lib/rate.o lib/sandbox.o lib/sender.o \
@@ -133,7 +133,7 @@ FUZZ = session address alias config
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz/%)
 FUZZ_CC = clang -std=c17 -D_GNU_SOURCE $(CPPFLAGS) -g -O1 -I. \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_PARTS = protocol.c body.c lib/address.c lib/beneath.c lib/config.c lib/idn.c \
+FUZZ_PARTS = protocol.c body.c parameter.c lib/address.c lib/beneath.c lib/config.c lib/idn.c \
 	lib/mailbox.c lib/network.c lib/quota.c
 
 $(BUILD)/fuzz/%: fuzz/%.c tests/unit/drive.h $(FUZZ_PARTS) $(wildcard *.h lib/*.h)
