@@ -88,13 +88,15 @@ SBIN = $(DESTDIR)$(PREFIX)/sbin
 LIB = $(DESTDIR)$(PREFIX)/lib
 SHARE = $(DESTDIR)$(PREFIX)/share
 CONF = $(DESTDIR)$(sysconfdir)/smtpd/smtpd.conf
-TEXTS = $(LIB)/systemd/system/smtpd.socket \
-	$(LIB)/systemd/system/smtpd.service \
-	$(LIB)/systemd/system/smtpd@.service \
+SOCKETS = smtpd submission submissions submission-local
+SYSTEM = $(LIB)/systemd/system
+TEXTS = $(SOCKETS:%=$(SYSTEM)/%.socket) $(SOCKETS:%=$(SYSTEM)/%@.service) \
+	$(SYSTEM)/smtpd.service \
 	$(LIB)/systemd/catalog/smtpd.catalog \
 	$(LIB)/sysusers.d/smtpd.conf $(LIB)/tmpfiles.d/smtpd.conf \
 	$(SHARE)/doc/smtpd/smtpd.xinetd \
 	$(SHARE)/doc/smtpd/accept-loop.conf \
+	$(SHARE)/doc/smtpd/credentials.conf \
 	$(patsubst man/%,$(SHARE)/man/man8/%,$(wildcard man/*.8)) \
 	$(patsubst man/%,$(SHARE)/man/man5/%,$(wildcard man/*.5))
 PATHS = 's,/usr/local,$(PREFIX),g; s,/var/lib,$(localstatedir)/lib,g; \
@@ -103,12 +105,18 @@ INSTALL = install -D -m 644
 
 install: smtpd
 	install -D -t $(SBIN) smtpd
-	$(INSTALL) -t $(LIB)/systemd/system systemd/smtpd.socket \
+	$(INSTALL) -t $(SYSTEM) $(SOCKETS:%=systemd/%.socket) \
 		systemd/smtpd.service systemd/smtpd@.service
+	for name in $(filter-out smtpd,$(SOCKETS)); do \
+		sed 's,^ExecStart=.*,& --profile=%j,' systemd/smtpd@.service \
+			>$(SYSTEM)/$$name@.service || exit 1; \
+		chmod 644 $(SYSTEM)/$$name@.service || exit 1; \
+	done
 	$(INSTALL) -t $(LIB)/systemd/catalog systemd/smtpd.catalog
 	$(INSTALL) systemd/smtpd.sysusers $(LIB)/sysusers.d/smtpd.conf
 	$(INSTALL) systemd/smtpd.tmpfiles $(LIB)/tmpfiles.d/smtpd.conf
-	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd systemd/accept-loop.conf
+	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd \
+		systemd/accept-loop.conf systemd/credentials.conf
 	for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -t $(SHARE)/man/man$${page##*.} $$page || exit 1; \
 	done
