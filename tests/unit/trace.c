@@ -119,12 +119,12 @@ static const struct {
 	    "Received: from c.example ([192.0.2.1])\r\n"
 	    "\tby mx.example.org with ESMTP id 1a-2b\r\n"
 	    "\tfor <x@y>;\r\n"
-	    "\tThu, 29 Feb 2024 12:34:56 +0000\r\n" },
+	    "\tThu, 29 Feb 2024 12:34:56 +0000\r\n", NULL, NULL },
 	{ "", NULL, "[IPv6:::1]", NULL, true,
 	    "Return-Path: <>\n"
 	    "Received: from [IPv6:::1]\n"
 	    "\tby mx.example.org with ESMTP id 1a-2b;\n"
-	    "\tThu, 29 Feb 2024 12:34:56 +0000\n" },
+	    "\tThu, 29 Feb 2024 12:34:56 +0000\n", NULL, NULL },
 	/* The clause of RFC 8314, 4.3. */
 	{ "a@b", "x@y", "c.example", "[192.0.2.1]", false,
 	    "Return-Path: <a@b>\r\n"
@@ -147,7 +147,7 @@ static const struct {
 	    "Received: from x???by_evil?? (uid 1000)\n"
 	    "\tby mx.example.org with ESMTP id 1a-2b\n"
 	    "\tfor <x@y>;\n"
-	    "\tThu, 29 Feb 2024 12:34:56 +0000\n" },
+	    "\tThu, 29 Feb 2024 12:34:56 +0000\n", NULL, NULL },
 };
 
 static void
