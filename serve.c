@@ -333,8 +333,8 @@ begin_tls(struct guard *guard, struct session *session)
 	}
 	guard->stale = tls_is_stale(guard->tls);
 	tls_describe(guard->tls, &info);
-	bound = config_has_auth(guard->config) &&
-	    tls_binding(guard->tls, binding);
+	bound =
+	    config_has_auth(guard->config) && tls_binding(guard->tls, binding);
 	session_secured(session, &info, bound ? binding : NULL);
 	explicit_bzero(binding, sizeof(binding));
 }
