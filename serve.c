@@ -357,10 +357,12 @@ begin_implicit(struct guard *guard, struct session *session)
 static void
 delay(const struct guard *guard, unsigned failures)
 {
-	time_t most = (time_t)guard->config->auth_delay << (failures - 1);
-	time_t end = seconds() + (most < DELAY_MAX ? most : DELAY_MAX);
+	time_t wait = (time_t)guard->config->auth_delay, end;
 
-	while (guard->config->auth_delay > 0 && !stopping && seconds() < end)
+	for (unsigned i = 1; i < failures && wait < DELAY_MAX; i++)
+		wait *= 2;
+	end = seconds() + (wait < DELAY_MAX ? wait : DELAY_MAX);
+	while (wait > 0 && !stopping && seconds() < end)
 		(void)poll(NULL, 0, 1000); /* a signal may end it early */
 }
 
