@@ -92,6 +92,7 @@ TEXTS = $(LIB)/systemd/system/smtpd.socket \
 	$(LIB)/sysusers.d/smtpd.conf $(LIB)/tmpfiles.d/smtpd.conf \
 	$(SHARE)/doc/smtpd/smtpd.xinetd \
 	$(SHARE)/doc/smtpd/accept-loop.conf \
+	$(SHARE)/doc/smtpd/smtpd.fail2ban \
 	$(patsubst man/%,$(SHARE)/man/man8/%,$(wildcard man/*.8)) \
 	$(patsubst man/%,$(SHARE)/man/man5/%,$(wildcard man/*.5))
 PATHS = 's,/usr/local,$(PREFIX),g; s,/var/lib,$(localstatedir)/lib,g; \
@@ -105,7 +106,8 @@ install: smtpd
 	$(INSTALL) -t $(LIB)/systemd/catalog systemd/smtpd.catalog
 	$(INSTALL) systemd/smtpd.sysusers $(LIB)/sysusers.d/smtpd.conf
 	$(INSTALL) systemd/smtpd.tmpfiles $(LIB)/tmpfiles.d/smtpd.conf
-	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd systemd/accept-loop.conf
+	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd \
+		systemd/accept-loop.conf systemd/smtpd.fail2ban
 	for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -t $(SHARE)/man/man$${page##*.} $$page || exit 1; \
 	done
