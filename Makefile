@@ -100,6 +100,7 @@ TEXTS = $(SOCKETS:%=$(SYSTEM)/%.socket) $(SOCKETS:%=$(SYSTEM)/%@.service) \
 	$(SHARE)/doc/smtpd/smtpd.xinetd \
 	$(SHARE)/doc/smtpd/accept-loop.conf \
 	$(SHARE)/doc/smtpd/credentials.conf \
+	$(SHARE)/doc/smtpd/smtpd.fail2ban \
 	$(patsubst man/%,$(SHARE)/man/man8/%,$(wildcard man/*.8)) \
 	$(patsubst man/%,$(SHARE)/man/man5/%,$(wildcard man/*.5))
 PATHS = 's,/usr/local,$(PREFIX),g; s,/var/lib,$(localstatedir)/lib,g; \
@@ -119,7 +120,8 @@ install: smtpd
 	$(INSTALL) systemd/smtpd.sysusers $(LIB)/sysusers.d/smtpd.conf
 	$(INSTALL) systemd/smtpd.tmpfiles $(LIB)/tmpfiles.d/smtpd.conf
 	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd \
-		systemd/accept-loop.conf systemd/credentials.conf
+		systemd/accept-loop.conf systemd/credentials.conf \
+		systemd/smtpd.fail2ban
 	for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -t $(SHARE)/man/man$${page##*.} $$page || exit 1; \
 	done
