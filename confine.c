@@ -119,8 +119,9 @@ allow_service(struct sandbox *sandbox, const struct config *config)
 		allow_directory_of(sandbox, config->passwords);
 	if (config->user_messages > 0 || config->user_recipients > 0) {
 		/* Later nothing beside it can be made; where this fails, for
-		 * another reason than that it is there, a record says so.
-		 * Not mkdir(2), which the sandbox of the accept loop lacks. */
+		 * another reason than that it is there, a record says so. Not
+		 * mkdir(2), which the sandbox lacks: a session of the accept
+		 * loop comes here within. */
 		(void)mkdirat(AT_FDCWD, config->rates, 0700);
 		sandbox_allow(sandbox, config->rates, SANDBOX_STORE);
 	}

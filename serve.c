@@ -325,6 +325,7 @@ begin_tls(struct guard *guard, struct session *session)
 {
 	unsigned char binding[TLS_BINDING_LEN];
 	struct tls_info info;
+	bool bound;
 
 	if (!shake_hands(guard, session)) {
 		give_up_tls(guard, session);
@@ -332,8 +333,9 @@ begin_tls(struct guard *guard, struct session *session)
 	}
 	guard->stale = tls_is_stale(guard->tls);
 	tls_describe(guard->tls, &info);
-	session_secured(
-	    session, &info, tls_binding(guard->tls, binding) ? binding : NULL);
+	bound = config_has_auth(guard->config) &&
+	    tls_binding(guard->tls, binding);
+	session_secured(session, &info, bound ? binding : NULL);
 	explicit_bzero(binding, sizeof(binding));
 }
 
