@@ -19,7 +19,7 @@ COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(WARNINGS) \
 LINK = $(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(CFLAGS) $(SANITIZE)
 
 SMTPD = smtpd.o service.o confine.o serve.o session.o submission.o check.o \
-	protocol.o body.o store.o \
+	protocol.o body.o parameter.o store.o \
 	lib/address.o lib/beneath.o lib/calls.o lib/complete.o lib/config.o \
 	lib/idn.o lib/listen.o lib/log.o lib/mailbox.o lib/network.o \
 	lib/peer.o lib/quota.o lib/rate.o lib/sandbox.o lib/sender.o \
@@ -45,7 +45,9 @@ smtpd.o: CPPFLAGS += -DVERSION='"$(VERSION)"'
 
 # --- tests: pure functions by table, then whatever bats finds ---
 BUILD = build
-UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
+UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
+	$(filter-out $(NO_UNITS_$(TLS)),$(wildcard tests/unit/*.c)))
+NO_UNITS_none = tests/unit/tls.c
 PARTS = $(filter-out smtpd.o,$(SMTPD))
 
 $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
@@ -53,8 +55,12 @@ $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
 	$(COMPILE) -MF $@.d -o $@ $< $(PARTS) $(LIBRARIES)
 
 # The only program that links OpenSSL: it is the client, too.
-$(BUILD)/unit/tls: LIBRARIES = $(LIBRARIES_$(TLS))
-LIBRARIES_openssl = -lssl -lcrypto
+$(BUILD)/unit/tls: LIBRARIES = -lssl -lcrypto
+$(BUILD)/unit/tls-none: lib/tls-none.o
+$(BUILD)/unit/tls-none: PARTS := lib/tls-none.o
+# A client to talk with; and, as smtpd, no late binding, which leaves copies of
+# registers on the stack.
+$(BUILD)/unit/auth: LIBRARIES = -lgsasl -Wl,-z,now
 
 # It includes the source itself, to read the filters.
 $(BUILD)/unit/calls: PARTS := $(filter-out lib/calls.o,$(PARTS))
@@ -85,13 +91,16 @@ SBIN = $(DESTDIR)$(PREFIX)/sbin
 LIB = $(DESTDIR)$(PREFIX)/lib
 SHARE = $(DESTDIR)$(PREFIX)/share
 CONF = $(DESTDIR)$(sysconfdir)/smtpd/smtpd.conf
-TEXTS = $(LIB)/systemd/system/smtpd.socket \
-	$(LIB)/systemd/system/smtpd.service \
-	$(LIB)/systemd/system/smtpd@.service \
+SOCKETS = smtpd submission submissions submission-local
+SYSTEM = $(LIB)/systemd/system
+TEXTS = $(SOCKETS:%=$(SYSTEM)/%.socket) $(SOCKETS:%=$(SYSTEM)/%@.service) \
+	$(SYSTEM)/smtpd.service \
 	$(LIB)/systemd/catalog/smtpd.catalog \
 	$(LIB)/sysusers.d/smtpd.conf $(LIB)/tmpfiles.d/smtpd.conf \
 	$(SHARE)/doc/smtpd/smtpd.xinetd \
 	$(SHARE)/doc/smtpd/accept-loop.conf \
+	$(SHARE)/doc/smtpd/credentials.conf \
+	$(SHARE)/doc/smtpd/smtpd.fail2ban \
 	$(patsubst man/%,$(SHARE)/man/man8/%,$(wildcard man/*.8)) \
 	$(patsubst man/%,$(SHARE)/man/man5/%,$(wildcard man/*.5))
 PATHS = 's,/usr/local,$(PREFIX),g; s,/var/lib,$(localstatedir)/lib,g; \
@@ -100,12 +109,19 @@ INSTALL = install -D -m 644
 
 install: smtpd
 	install -D -t $(SBIN) smtpd
-	$(INSTALL) -t $(LIB)/systemd/system systemd/smtpd.socket \
+	$(INSTALL) -t $(SYSTEM) $(SOCKETS:%=systemd/%.socket) \
 		systemd/smtpd.service systemd/smtpd@.service
+	for name in $(filter-out smtpd,$(SOCKETS)); do \
+		sed 's,^ExecStart=.*,& --profile=%j,' systemd/smtpd@.service \
+			>$(SYSTEM)/$$name@.service || exit 1; \
+		chmod 644 $(SYSTEM)/$$name@.service || exit 1; \
+	done
 	$(INSTALL) -t $(LIB)/systemd/catalog systemd/smtpd.catalog
 	$(INSTALL) systemd/smtpd.sysusers $(LIB)/sysusers.d/smtpd.conf
 	$(INSTALL) systemd/smtpd.tmpfiles $(LIB)/tmpfiles.d/smtpd.conf
-	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd systemd/accept-loop.conf
+	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd \
+		systemd/accept-loop.conf systemd/credentials.conf \
+		systemd/smtpd.fail2ban
 	for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -t $(SHARE)/man/man$${page##*.} $$page || exit 1; \
 	done
@@ -117,16 +133,17 @@ install: smtpd
 uninstall:
 	rm -f $(SBIN)/smtpd $(TEXTS)
 
-# --- fuzzing: the language, addresses, alias files, settings ---
+# --- fuzzing: the language, addresses, alias files, settings, headers ---
 # make fuzz [SECONDS=60]: each target for that time; what it finds stays in
 # $(BUILD)/fuzz. make replay: the corpora once, no longer than a second each.
 SECONDS = 60
-FUZZ = session address alias config
+FUZZ = session address alias config complete network
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz/%)
 FUZZ_CC = clang -std=c17 -D_GNU_SOURCE $(CPPFLAGS) -g -O1 -I. \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_PARTS = protocol.c body.c lib/address.c lib/beneath.c lib/config.c lib/idn.c \
-	lib/mailbox.c lib/network.c lib/quota.c
+FUZZ_PARTS = protocol.c body.c parameter.c lib/address.c lib/beneath.c \
+	lib/complete.c lib/config.c lib/idn.c lib/mailbox.c lib/network.c \
+	lib/quota.c
 
 $(BUILD)/fuzz/%: fuzz/%.c tests/unit/drive.h $(FUZZ_PARTS) $(wildcard *.h lib/*.h)
 	@mkdir -p $(@D)

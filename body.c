@@ -33,6 +33,19 @@ refuse_next(struct body *body, enum body_fault fault)
 		body->pending = fault;
 }
 
+enum { BLOCK = 64 };
+
+/* Whether in a block and the octet behind it a CR or a LF stands alone. */
+static bool
+has_lone(const char in[BLOCK + 1])
+{
+	unsigned char alone = 0;
+
+	for (size_t i = 0; i < BLOCK; i++)
+		alone |= (in[i] == '\r') != (in[i + 1] == '\n');
+	return alone != 0;
+}
+
 /* Past octets of in[0..len) in which no CR and no LF stands alone, by whole
  * blocks. A chunk is not searched for the end of a line, only for that: to
  * compare all octets of a block with their neighbours takes a fifth of the
@@ -40,20 +53,12 @@ refuse_next(struct body *body, enum body_fault fault)
 static size_t
 skip_pairs(const char *in, size_t len)
 {
-	enum { BLOCK = 64 };
 	size_t at = 0;
 
 	if (len == 0 || in[0] == '\n')
 		return 0;
-	while (len - at > BLOCK) {
-		unsigned char alone = 0;
-
-		for (size_t i = at; i < at + BLOCK; i++)
-			alone |= (in[i] == '\r') != (in[i + 1] == '\n');
-		if (alone)
-			break;
+	while (len - at > BLOCK && !has_lone(in + at))
 		at += BLOCK;
-	}
 	/* Not between a CR and its LF. */
 	return at > 0 && in[at - 1] == '\r' ? at + 1 : at;
 }

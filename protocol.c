@@ -33,10 +33,7 @@ static const char
 	SENDER_LONG[] = "501 5.1.7 reverse-path too long",
 	RECIPIENT_SYNTAX[] = "501 5.1.3 not a forward-path",
 	RECIPIENT_LONG[] = "501 5.1.3 forward-path too long",
-	PARAMETER_TWICE[] = "501 5.5.4 parameter given twice",
-	PARAMETER_VALUE[] = "501 5.5.4 bad value of parameter",
-	PARAMETER_SYNTAX[] = "501 5.5.4 bad parameter syntax",
-	PARAMETER_UNKNOWN[] = "555 5.5.4 parameter not known",
+	BAD_PARAMETER[] = "501 5.5.4 bad parameter syntax",
 	NOT_IMPLEMENTED[] = "502 5.5.1 command not implemented",
 	NO_TOPIC[] = "504 5.5.4 no help on that",
 	SENDER_UTF8[] = "550 5.6.7 a UTF-8 reverse-path needs SMTPUTF8",
@@ -90,6 +87,14 @@ static const char *const verdict_reply[VERDICT_COUNT] = {
 	[VERDICT_ALIAS_LOOP] = "451 4.4.6 the alias leads back to itself",
 	[VERDICT_MISCONFIGURED] = "451 4.3.5 a local configuration error",
 	[VERDICT_LATER] = "451 4.3.0 a local error; try again later",
+};
+
+static const char *const parameter_reply[PARAMETER_STATUSES] = {
+	[PARAMETER_SYNTAX] = BAD_PARAMETER,
+	[PARAMETER_UNKNOWN] = "555 5.5.4 parameter not known",
+	[PARAMETER_TWICE] = "501 5.5.4 parameter given twice",
+	[PARAMETER_VALUE] = "501 5.5.4 bad value of parameter",
+	[PARAMETER_BIG] = TOO_BIG,
 };
 
 static const char *const fault_reply[BODY_FAULTS] = {
@@ -306,7 +311,7 @@ take_body(struct protocol *p)
 {
 	bool raw = p->chunked &&
 	    (p->settings->bare_newline || p->refusal != NULL ||
-		p->body_type == PROTOCOL_BODY_BINARYMIME);
+		p->parameters.body == PARAMETER_BINARYMIME);
 	size_t len =
 	    body_take(&p->message, p->in + p->in_start, body_ahead(p), raw);
 	uint64_t max = p->settings->size_max;
@@ -355,7 +360,7 @@ end_body(struct protocol *p)
 {
 	if (p->chunked && (!p->last || p->state != CHUNKS))
 		return end_chunk(p);
-	body_end(&p->message, p->body_type == PROTOCOL_BODY_BINARYMIME);
+	body_end(&p->message, p->parameters.body == PARAMETER_BINARYMIME);
 	refuse_fault(p);
 	if (p->refusal == NULL && body_rest(&p->message))
 		return append(p);
@@ -516,138 +521,12 @@ skip_word(const char **args, size_t *len, const char *word)
 	return true;
 }
 
-/* Each parameter of MAIL: NULL, or what is wrong with it. */
-
-static const char *
-on_size(struct protocol *p, const struct address_parameter *parameter)
-{
-	uint64_t max = p->settings->size_max;
-
-	if (parameter->value == NULL || parameter->value_len > 20)
-		return PARAMETER_VALUE;
-	for (size_t i = 0; i < parameter->value_len; i++)
-		if (parameter->value[i] < '0' || parameter->value[i] > '9')
-			return PARAMETER_VALUE;
-	/* Twenty digits may be more than 64 bits hold (RFC 1870, 3): then it
-	 * is too large, not wrong. */
-	if (!address_parse_number(
-		parameter->value, parameter->value_len, &p->size))
-		p->size = UINT64_MAX;
-	return max > 0 && p->size > max ? TOO_BIG : NULL;
-}
-
-static const char *
-on_body(struct protocol *p, const struct address_parameter *parameter)
-{
-	static const char *const names[] = {
-		[PROTOCOL_BODY_7BIT] = "7bit",
-		[PROTOCOL_BODY_8BITMIME] = "8bitmime",
-		[PROTOCOL_BODY_BINARYMIME] = "binarymime",
-	};
-
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (parameter->value != NULL &&
-		    address_same(
-			parameter->value, parameter->value_len, names[i])) {
-			p->body_type = (enum protocol_body)i;
-			return NULL;
-		}
-	return PARAMETER_VALUE;
-}
-
-static const char *
-on_smtputf8(struct protocol *p, const struct address_parameter *parameter)
-{
-	p->utf8 = true;
-	return parameter->value == NULL ? NULL : PARAMETER_VALUE;
-}
-
-static int
-hex(char byte)
-{
-	return byte >= '0' && byte <= '9' ? byte - '0'
-	    : byte >= 'A' && byte <= 'F'  ? byte - 'A' + 10
-					  : -1;
-}
-
-/* An address or "<>" as xtext (RFC 3461, 4): who submitted the message first,
- * as the client says. We believe no client so far, which RFC 4954, 5 allows:
- * it is only checked. */
-static const char *
-on_auth_parameter(struct protocol *p, const struct address_parameter *parameter)
-{
-	char text[ADDRESS_PRINT_MAX + 1];
-	struct address address;
-	size_t len = 0;
-
-	if (!p->settings->auth)
-		return PARAMETER_UNKNOWN;
-	for (size_t i = 0; i < parameter->value_len; i++) {
-		const char *at = parameter->value + i;
-		bool escaped = *at == '+';
-
-		if (len == ADDRESS_PRINT_MAX ||
-		    (escaped &&
-			(parameter->value_len - i < 3 || hex(at[1]) < 0 ||
-			    hex(at[2]) < 0)))
-			return PARAMETER_VALUE;
-		text[len++] =
-		    escaped ? (char)(hex(at[1]) << 4 | hex(at[2])) : *at;
-		i += escaped ? 2 : 0;
-	}
-	return (len == 2 && memcmp(text, "<>", 2) == 0) ||
-		address_parse_mailbox(text, len, &address) == ADDRESS_OK
-	    ? NULL
-	    : PARAMETER_VALUE;
-}
-
-struct parameter_row {
-	const char *keyword;
-	const char *(*run)(struct protocol *, const struct address_parameter *);
-};
-
-static const struct parameter_row mail_parameters[] = {
-	{ "size", on_size },	       /* RFC 1870 */
-	{ "body", on_body },	       /* RFC 6152, RFC 3030 */
-	{ "smtputf8", on_smtputf8 },   /* RFC 6531 */
-	{ "auth", on_auth_parameter }, /* RFC 4954, 5 */
-	{ NULL, NULL },
-};
-static const struct parameter_row rcpt_parameters[] = { { NULL, NULL } };
-
-static const char *
-run_parameters(struct protocol *p, const struct parameter_row *rows,
-    const char *args, size_t len)
-{
-	struct address_parameter parameter;
-	unsigned seen = 0;
-	int more;
-
-	while ((more = address_parse_parameter(&args, &len, &parameter)) > 0) {
-		const char *problem;
-		unsigned i = 0;
-
-		while (rows[i].keyword != NULL &&
-		    !address_same(parameter.keyword, parameter.keyword_len,
-			rows[i].keyword))
-			i++;
-		if (rows[i].keyword == NULL)
-			return PARAMETER_UNKNOWN;
-		if (seen & 1u << i)
-			return PARAMETER_TWICE;
-		seen |= 1u << i;
-		problem = rows[i].run(p, &parameter);
-		if (problem != NULL)
-			return problem;
-	}
-	return more < 0 ? PARAMETER_SYNTAX : NULL;
-}
-
 static enum protocol_want
 on_mail(struct protocol *p, const char *args, size_t len)
 {
 	enum address_status status;
 	const char *problem;
+	struct parameters *parameters = &p->parameters;
 	size_t used;
 
 	if (p->transactions >= p->settings->messages_max) {
@@ -662,14 +541,14 @@ on_mail(struct protocol *p, const char *args, size_t len)
 		return respond(p,
 		    status == ADDRESS_TOO_LONG ? SENDER_LONG : SENDER_SYNTAX);
 	p->has_path = true;
-	p->size = 0;
-	p->body_type = PROTOCOL_BODY_7BIT;
-	p->utf8 = false;
 	p->recipients = 0;
-	problem = run_parameters(p, mail_parameters, args + used, len - used);
+	parameters->size_max = p->settings->size_max;
+	parameters->auth = p->settings->auth;
+	problem = parameter_reply[parameter_parse_mail(
+	    parameters, args + used, len - used)];
 	if (problem != NULL)
 		return respond(p, problem);
-	if (p->path.utf8 && !p->utf8)
+	if (p->path.utf8 && !p->parameters.utf8)
 		return respond(p, SENDER_UTF8);
 	return ask(p, PROTOCOL_WANT_SENDER);
 }
@@ -684,7 +563,8 @@ on_rcpt(struct protocol *p, const char *args, size_t len)
 	if (!skip_word(&args, &len, "to:"))
 		return respond_usage(p);
 	status = address_parse_path(args, len,
-	    ADDRESS_ALLOW_POSTMASTER | (p->utf8 ? ADDRESS_ALLOW_UTF8 : 0),
+	    ADDRESS_ALLOW_POSTMASTER |
+		(p->parameters.utf8 ? ADDRESS_ALLOW_UTF8 : 0),
 	    &p->path, &used);
 	if (status == ADDRESS_NEEDS_UTF8)
 		return respond(p, RECIPIENT_UTF8);
@@ -693,7 +573,8 @@ on_rcpt(struct protocol *p, const char *args, size_t len)
 		    status == ADDRESS_TOO_LONG ? RECIPIENT_LONG
 					       : RECIPIENT_SYNTAX);
 	p->has_path = true;
-	problem = run_parameters(p, rcpt_parameters, args + used, len - used);
+	problem =
+	    parameter_reply[parameter_parse_rcpt(args + used, len - used)];
 	if (problem != NULL)
 		return respond(p, problem);
 	if (p->recipients >= p->settings->recipients_max)
@@ -707,7 +588,7 @@ on_data(struct protocol *p, const char *args, size_t len)
 	(void)args, (void)len;
 	if (p->state == SENDER)
 		return respond(p, no_recipients(p));
-	if (p->body_type == PROTOCOL_BODY_BINARYMIME)
+	if (p->parameters.body == PARAMETER_BINARYMIME)
 		return respond(p, BINARY_DATA);
 	begin_body(p, false);
 	return ask(p, PROTOCOL_WANT_OPEN);
@@ -731,7 +612,7 @@ on_bdat(struct protocol *p, const char *args, size_t len)
 	if (p->state != CHUNKS)
 		begin_body(p, true);
 	if (space != NULL && !p->last)
-		refuse(p, PARAMETER_SYNTAX);
+		refuse(p, BAD_PARAMETER);
 	else if (p->state == SENDER)
 		refuse(p, no_recipients(p));
 	else if (p->state != RECIPIENT && p->state != CHUNKS)

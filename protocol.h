@@ -22,6 +22,7 @@
 #include "body.h"
 #include "lib/address.h"
 #include "lib/verdict.h"
+#include "parameter.h"
 
 enum {
 	PROTOCOL_IN_MAX = 65536,    /* octets read ahead of the language */
@@ -50,7 +51,8 @@ enum protocol_want {
 				   * there is none: protocol_challenge, or a
 				   * verdict                        -> answer */
 	PROTOCOL_WANT_AUTH_STEP,  /* go on with .response: the same */
-	PROTOCOL_WANT_SENDER, /* may .path send .size octets?     -> answer */
+	PROTOCOL_WANT_SENDER,	  /* may .path send .parameters.size
+				 * octets?                          -> answer */
 	PROTOCOL_WANT_RECIPIENT, /* may .path receive?              -> answer */
 	PROTOCOL_WANT_VERIFY,  /* is .path a mailbox here?         -> answer */
 	PROTOCOL_WANT_MEMBER,  /* member .index of the expansion of .path:
@@ -78,12 +80,6 @@ enum protocol_end {
 	PROTOCOL_END_COUNT,
 };
 
-enum protocol_body { /* BODY=, RFC 6152 and RFC 3030 */
-	PROTOCOL_BODY_7BIT,
-	PROTOCOL_BODY_8BITMIME,
-	PROTOCOL_BODY_BINARYMIME,
-};
-
 /* What an operator may choose; set before protocol_init() and constant. */
 struct protocol_settings {
 	const char *hostname; /* at most ADDRESS_DOMAIN_MAX octets */
@@ -104,17 +100,15 @@ struct protocol {
 	const struct protocol_settings *settings;
 
 	/* For the caller to read; valid until the next step. */
-	struct address path; /* of the want; of MAIL after SENDER */
-	uint64_t size;	     /* SIZE=, 0 when not declared */
-	uint64_t octets;     /* of the message so far */
-	unsigned recipients; /* accepted in this transaction */
-	unsigned index;	     /* of WANT_MEMBER and WANT_OUTCOME */
+	struct address path;	      /* of the want; of MAIL after SENDER */
+	struct parameters parameters; /* of MAIL */
+	uint64_t octets;	      /* of the message so far */
+	unsigned recipients;	      /* accepted in this transaction */
+	unsigned index;		      /* of WANT_MEMBER and WANT_OUTCOME */
 	unsigned commands, transactions, errors; /* in the session */
-	enum protocol_body body_type;
-	bool secure;	      /* by TLS */
-	bool authenticated;   /* by AUTH */
-	bool extended;	      /* EHLO or LHLO, not HELO */
-	bool utf8;	      /* SMTPUTF8 in this transaction */
+	bool secure;				 /* by TLS */
+	bool authenticated;			 /* by AUTH */
+	bool extended;				 /* EHLO or LHLO, not HELO */
 	bool newline;	      /* this transaction's lines end in LF alone */
 	bool utf8_reply;      /* SMTPUTF8 of VRFY or EXPN (RFC 6531, 3.7.4.2) */
 	bool has_path;	      /* the last command had a path: .path */

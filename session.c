@@ -177,7 +177,8 @@ begin_transaction(struct session *session)
 	session->sender = protocol->path;
 	verdict = from_submission(session, verdict, problem);
 	return verdict == VERDICT_YES
-	    ? from_store(session, store_room(&session->store, protocol->size))
+	    ? from_store(session,
+		  store_room(&session->store, protocol->parameters.size))
 	    : verdict;
 }
 
@@ -196,8 +197,8 @@ add_recipient(struct session *session)
 	verdict = from_submission(session, verdict, problem);
 	if (verdict == VERDICT_YES)
 		verdict = from_store(session,
-		    store_recipient(
-			&session->store, &session->found, protocol->size));
+		    store_recipient(&session->store, &session->found,
+			protocol->parameters.size));
 	if (verdict == VERDICT_YES)
 		remember(session, &protocol->path);
 	return verdict;
@@ -251,7 +252,7 @@ print_trace(const struct session *session, time_t when, char text[TRACE_MAX])
 		.id = protocol->id,
 		.extended = protocol->extended,
 		.lmtp = session->settings.lmtp,
-		.utf8 = protocol->utf8,
+		.utf8 = protocol->parameters.utf8,
 		.tls = protocol->secure,
 		.authenticated = protocol->authenticated,
 		.cipher = session->tls.cipher,

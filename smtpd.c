@@ -508,7 +508,8 @@ int
 main(int argc, char *argv[])
 {
 	static struct service own;
-	static struct server server = { .services = { &own, 1, { 0 } } };
+	static struct server server; /* without a value it takes no room in
+				      * the file */
 	unsigned passed = 0;
 	bool loaded;
 
@@ -516,6 +517,8 @@ main(int argc, char *argv[])
 		return EX_OSERR;
 	unblock_signals();
 	title_init(&server.title, &argv);
+	server.services.list = &own;
+	server.services.len = 1;
 	server.argc = argc;
 	server.argv = argv;
 	server.in_fd = STDIN_FILENO;

@@ -252,8 +252,8 @@ drive_serve(struct drive *drive, enum protocol_want want)
 		drive->body_end[drive->bodies] = drive->body_len;
 		drive->body_reply[drive->bodies] = drive->replies_len +
 		    p->out_len;
-		drive->body_binary[drive->bodies++] = p->body_type ==
-		    PROTOCOL_BODY_BINARYMIME;
+		drive->body_binary[drive->bodies++] = p->parameters.body ==
+		    PARAMETER_BINARYMIME;
 		assert(drive->bodies < DRIVE_MESSAGES);
 		protocol_answer(p, drive->commit);
 		break;
