@@ -25,6 +25,23 @@ sum() {
 	grep -v '^sandbox: ' <<<"$output" | tail -n 1
 }
 
+# Settings that do not go together, as flags: what is said of them there, in the
+# file, and to a client.
+conflict() {
+	local said=$1
+
+	shift
+	run -78 smtpd --check "$@"
+	has "$said"
+	printf '%s\n' "${@#--}" | sed 's/=/ = /' >"$FILE"
+	run -78 smtpd -c "$FILE" --check
+	has "$said"
+	run -78 --separate-stderr smtpd -c "$FILE" <<<QUIT
+	[ "$output" = $'421 4.3.5 service not available: a local configuration error\r' ]
+	# shellcheck disable=SC2154 # run sets it
+	[ "$stderr" = "problem problem=\"$said\"" ]
+}
+
 # name|default|values that are allowed|values that are not|what is said then
 table() {
 	cat <<'END'
@@ -215,24 +232,6 @@ networks =
 network-recipients =
 END
 	run -0 smtpd -c "$FILE" --check
-}
-
-# Settings that do not go together, as flags: what is said of them there, in the
-# file, and to a client.
-conflict() {
-	local said=$1
-
-	shift
-	run -78 smtpd --check "$@"
-	has "$said"
-	printf '%s\n' "${@#--}" | sed 's/=/ = /' >"$FILE"
-	run -78 smtpd -c "$FILE" --check
-	has "$said"
-	run -78 --separate-stderr smtpd -c "$FILE" <<<QUIT
-	# shellcheck disable=SC2031 # run sets it, here
-	[ "$output" = $'421 4.3.5 service not available: a local configuration error\r' ]
-	# shellcheck disable=SC2154 # and this
-	[ "$stderr" = "problem problem=\"$said\"" ]
 }
 
 @test "tls = require and implicit need certificates" {
