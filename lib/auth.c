@@ -544,14 +544,18 @@ static int
 check_new_characters(struct auth *auth, const char *message, size_t len)
 {
 	char text[DECODED_MAX + 1];
-	const char *user, *password;
-	int status;
+	const char *end = text + len, *user, *password = NULL;
+	int status = GSASL_AUTHENTICATION_ERROR;
 
 	memcpy(text, message, len);
 	text[len] = '\0';
-	user = text + strlen(text) + 1;
-	password = user + strlen(user) + 1;
-	status = check_password(auth, user, text, password);
+	user = memchr(text, '\0', len);
+	if (user != NULL) {
+		user++;
+		password = memchr(user, '\0', (size_t)(end - user));
+	}
+	if (password != NULL)
+		status = check_password(auth, user, text, password + 1);
 	explicit_bzero(text, sizeof(text));
 	return status;
 }
