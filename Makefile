@@ -3,8 +3,9 @@ VERSION = 0.1
 CC = gcc
 CFLAGS = -O2 -g
 SANITIZE =
-# none: a build without OpenSSL
+# none: a build without OpenSSL; without GNU SASL, in which nobody can log in
 TLS = openssl
+AUTH = gsasl
 PREFIX = /usr/local
 sysconfdir = /etc
 localstatedir = /var
@@ -17,13 +18,18 @@ COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(WARNINGS) \
 	$(HARDENING) $(SANITIZE) -I. -MMD -MP
 LINK = $(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(CFLAGS) $(SANITIZE)
 
-SMTPD = smtpd.o serve.o session.o check.o protocol.o store.o \
-	lib/address.o lib/beneath.o lib/calls.o lib/config.o lib/idn.o lib/listen.o lib/log.o \
-	lib/mailbox.o lib/peer.o lib/quota.o lib/sandbox.o lib/systemd.o \
-	lib/title.o lib/trace.o $(TLS_$(TLS))
+SMTPD = smtpd.o service.o confine.o serve.o session.o submission.o check.o \
+	protocol.o body.o parameter.o store.o \
+	lib/address.o lib/beneath.o lib/calls.o lib/complete.o lib/config.o \
+	lib/idn.o lib/listen.o lib/log.o lib/mailbox.o lib/network.o \
+	lib/peer.o lib/quota.o lib/rate.o lib/sandbox.o lib/sender.o \
+	lib/systemd.o lib/title.o lib/trace.o $(TLS_$(TLS)) $(AUTH_$(AUTH))
 TLS_openssl = lib/tls.o lib/tls-check.o lib/certificate.o lib/openssl.o \
 	lib/pem.o lib/ticket.o
 TLS_none = lib/tls-none.o
+AUTH_gsasl = lib/auth.o lib/base64.o lib/dovecot.o lib/hash.o lib/passwords.o \
+	lib/prompt.o lib/sasl.o
+AUTH_none = lib/auth-none.o
 DIRS = -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
 
 all: smtpd
@@ -48,10 +54,13 @@ $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(PARTS) $(LIBRARIES)
 
-# The only program that links OpenSSL: it is the client, too.
+# OpenSSL is linked for its client alone.
 $(BUILD)/unit/tls: LIBRARIES = -lssl -lcrypto
 $(BUILD)/unit/tls-none: lib/tls-none.o
 $(BUILD)/unit/tls-none: PARTS := lib/tls-none.o
+# A client to talk with; and, as smtpd, no late binding, which leaves copies of
+# registers on the stack.
+$(BUILD)/unit/auth: LIBRARIES = -lgsasl -Wl,-z,now
 
 # It includes the source itself, to read the filters.
 $(BUILD)/unit/calls: PARTS := $(filter-out lib/calls.o,$(PARTS))
@@ -73,7 +82,7 @@ check:
 
 # A server to try, on 127.0.0.1:2525, that takes any mail into ./mail.
 run:
-	@tests/setup gcc libc6-dev libidn2-dev libssl-dev systemd
+	@tests/setup gcc libc6-dev libgsasl-dev libidn2-dev libssl-dev systemd
 	@$(MAKE) --no-print-directory smtpd
 	@tests/run
 
@@ -82,13 +91,15 @@ SBIN = $(DESTDIR)$(PREFIX)/sbin
 LIB = $(DESTDIR)$(PREFIX)/lib
 SHARE = $(DESTDIR)$(PREFIX)/share
 CONF = $(DESTDIR)$(sysconfdir)/smtpd/smtpd.conf
-TEXTS = $(LIB)/systemd/system/smtpd.socket \
-	$(LIB)/systemd/system/smtpd.service \
-	$(LIB)/systemd/system/smtpd@.service \
+SOCKETS = smtpd submission submissions submission-local
+SYSTEM = $(LIB)/systemd/system
+TEXTS = $(SOCKETS:%=$(SYSTEM)/%.socket) $(SOCKETS:%=$(SYSTEM)/%@.service) \
+	$(SYSTEM)/smtpd.service \
 	$(LIB)/systemd/catalog/smtpd.catalog \
 	$(LIB)/sysusers.d/smtpd.conf $(LIB)/tmpfiles.d/smtpd.conf \
 	$(SHARE)/doc/smtpd/smtpd.xinetd \
 	$(SHARE)/doc/smtpd/accept-loop.conf \
+	$(SHARE)/doc/smtpd/credentials.conf \
 	$(patsubst man/%,$(SHARE)/man/man8/%,$(wildcard man/*.8)) \
 	$(patsubst man/%,$(SHARE)/man/man5/%,$(wildcard man/*.5))
 PATHS = 's,/usr/local,$(PREFIX),g; s,/var/lib,$(localstatedir)/lib,g; \
@@ -97,12 +108,18 @@ INSTALL = install -D -m 644
 
 install: smtpd
 	install -D -t $(SBIN) smtpd
-	$(INSTALL) -t $(LIB)/systemd/system systemd/smtpd.socket \
+	$(INSTALL) -t $(SYSTEM) $(SOCKETS:%=systemd/%.socket) \
 		systemd/smtpd.service systemd/smtpd@.service
+	for name in $(filter-out smtpd,$(SOCKETS)); do \
+		sed 's,^ExecStart=.*,& --profile=%j,' systemd/smtpd@.service \
+			>$(SYSTEM)/$$name@.service || exit 1; \
+		chmod 644 $(SYSTEM)/$$name@.service || exit 1; \
+	done
 	$(INSTALL) -t $(LIB)/systemd/catalog systemd/smtpd.catalog
 	$(INSTALL) systemd/smtpd.sysusers $(LIB)/sysusers.d/smtpd.conf
 	$(INSTALL) systemd/smtpd.tmpfiles $(LIB)/tmpfiles.d/smtpd.conf
-	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd systemd/accept-loop.conf
+	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd \
+		systemd/accept-loop.conf systemd/credentials.conf
 	for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -t $(SHARE)/man/man$${page##*.} $$page || exit 1; \
 	done
@@ -114,16 +131,17 @@ install: smtpd
 uninstall:
 	rm -f $(SBIN)/smtpd $(TEXTS)
 
-# --- fuzzing: the language, addresses, alias files, settings ---
+# --- fuzzing: the language, addresses, alias files, settings, headers ---
 # make fuzz [SECONDS=60]: each target for that time; what it finds stays in
 # $(BUILD)/fuzz. make replay: the corpora once, no longer than a second each.
 SECONDS = 60
-FUZZ = session address alias config
+FUZZ = session address alias config complete network
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz/%)
 FUZZ_CC = clang -std=c17 -D_GNU_SOURCE $(CPPFLAGS) -g -O1 -I. \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_PARTS = protocol.c lib/address.c lib/beneath.c lib/config.c lib/idn.c \
-	lib/mailbox.c lib/quota.c
+FUZZ_PARTS = protocol.c body.c parameter.c lib/address.c lib/beneath.c \
+	lib/complete.c lib/config.c lib/idn.c lib/mailbox.c lib/network.c \
+	lib/quota.c
 
 $(BUILD)/fuzz/%: fuzz/%.c tests/unit/drive.h $(FUZZ_PARTS) $(wildcard *.h lib/*.h)
 	@mkdir -p $(@D)

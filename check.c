@@ -327,3 +327,28 @@ check_domains(const struct config *config, unsigned problems)
 	    check.domains, check.mailbox_count, check.aliases, check.problems);
 	return check.problems == 0 ? EX_OK : EX_CONFIG;
 }
+
+static void
+say(void *to, bool problem, const char *text)
+{
+	(void)to, (void)problem; /* the text tells */
+	(void)puts(text);
+}
+
+unsigned
+check_secrets(const struct config *config)
+{
+	struct tls_settings tls = session_tls(config);
+	struct auth_settings auth = {
+		.passwords = config->passwords,
+		.dovecot = config->dovecot_auth,
+		.hostname = config->hostname,
+	};
+	unsigned problems = 0;
+
+	if (config_has_tls(config))
+		problems += tls_check(&tls, say, NULL);
+	if (config_has_auth(config))
+		problems += auth_check(&auth, say, NULL);
+	return problems;
+}

@@ -13,6 +13,10 @@
  * the exit status: 0 if nothing is wrong, else EX_CONFIG. */
 int check_domains(const struct config *config, unsigned problems);
 
+/* Say what there is of certificates and passwords, and everything that is wrong
+ * with them. Returns how many problems. */
+unsigned check_secrets(const struct config *config);
+
 /* Say step by step how a recipient is resolved, and to which Maildirs.
  * Returns the exit status: 0 if it may receive, EX_NOUSER if it may not,
  * EX_TEMPFAIL if that cannot be said, EX_USAGE if it is not an address. */

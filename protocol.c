@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* protocol.c - see protocol.h for the contract.
  *
- * In order: the voice (replies), the verb table's law, the body (un-stuffing,
- * then the header filter), the handlers, the table, the steps. */
+ * In order: the voice (replies), the verb table's law, the body, the handlers,
+ * the table, the steps. */
 #include "protocol.h"
 
 #include <string.h>
@@ -17,6 +17,8 @@ static const char
 	STORED[] = "250 2.0.0 stored, id=",
 	GO_AHEAD[] = "354 end the message with <CR><LF>.<CR><LF>",
 	BYE[] = "221 2.0.0 bye",
+	TLS_READY[] = "220 2.0.0 begin TLS",
+	AUTH_OK[] = "235 2.7.0 authenticated",
 	UNVERIFIED[] = "252 2.0.0 not verified; try RCPT",
 
 	UNKNOWN[] = "500 5.5.1 command not known; try HELP",
@@ -31,10 +33,7 @@ static const char
 	SENDER_LONG[] = "501 5.1.7 reverse-path too long",
 	RECIPIENT_SYNTAX[] = "501 5.1.3 not a forward-path",
 	RECIPIENT_LONG[] = "501 5.1.3 forward-path too long",
-	PARAMETER_TWICE[] = "501 5.5.4 parameter given twice",
-	PARAMETER_VALUE[] = "501 5.5.4 bad value of parameter",
-	PARAMETER_SYNTAX[] = "501 5.5.4 bad parameter syntax",
-	PARAMETER_UNKNOWN[] = "555 5.5.4 parameter not known",
+	BAD_PARAMETER[] = "501 5.5.4 bad parameter syntax",
 	NOT_IMPLEMENTED[] = "502 5.5.1 command not implemented",
 	NO_TOPIC[] = "504 5.5.4 no help on that",
 	SENDER_UTF8[] = "550 5.6.7 a UTF-8 reverse-path needs SMTPUTF8",
@@ -45,9 +44,20 @@ static const char
 	NO_RECIPIENTS_LMTP[] = "503 5.5.1 no valid recipients",
 	BINARY_DATA[] = "503 5.5.1 BINARYMIME needs BDAT",
 	TOO_BIG[] = "552 5.3.4 message too large",
-	LOOP[] = "554 5.4.6 too many Received fields: a mail loop",
-	BODY_BARE[] = "550 5.6.11 bare CR or LF in message; "
-	    "lines end with CR LF",
+	TLS_FIRST[] = "530 5.7.0 STARTTLS first",
+	TLS_ALREADY[] = "503 5.5.1 TLS is on already",
+	TLS_LATER[] = "454 4.7.0 TLS is not available now",
+	TLS_EARLY[] = "554 5.5.1 input behind STARTTLS came before TLS; "
+	    "goodbye",
+	AUTH_FIRST[] = "530 5.7.0 authentication required",
+	AUTH_ALREADY[] = "503 5.5.1 authenticated already",
+	AUTH_EHLO[] = "503 5.5.1 EHLO first",
+	AUTH_OPEN[] = "538 5.7.11 encryption required for authentication",
+	AUTH_LATER[] = "454 4.7.0 authentication is not available now",
+	AUTH_CANCELLED[] = "501 5.7.0 authentication cancelled",
+	AUTH_BASE64[] = "501 5.5.2 not base64",
+	AUTH_LONG[] = "500 5.5.6 authentication exchange line too long",
+	AUTH_FULL[] = "421 4.7.0 too many failed authentications; goodbye",
 	ERRORS_FULL[] = "421 4.7.0 too many errors; goodbye";
 /* clang-format on */
 
@@ -64,6 +74,10 @@ static const char *const verdict_reply[VERDICT_COUNT] = {
 	[VERDICT_TOO_FAST_MESSAGES] = "450 4.7.1 too many messages in an hour",
 	[VERDICT_TOO_FAST_RECIPIENTS] =
 	    "452 4.5.3 too many recipients in an hour",
+	[VERDICT_NOT_AUTHENTIC] = "535 5.7.8 wrong user name or password",
+	[VERDICT_MALFORMED] = "501 5.5.2 not a message of this mechanism",
+	[VERDICT_UNKNOWN_MECHANISM] = "504 5.5.4 mechanism not offered",
+	[VERDICT_EARLY] = TLS_EARLY,
 	[VERDICT_NOT_LISTED] = UNVERIFIED,
 	[VERDICT_OVER_QUOTA] = "452 4.2.2 mailbox full",
 	[VERDICT_OVER_QUOTA_NEVER] = "552 5.2.2 mailbox full",
@@ -75,6 +89,21 @@ static const char *const verdict_reply[VERDICT_COUNT] = {
 	[VERDICT_LATER] = "451 4.3.0 a local error; try again later",
 };
 
+static const char *const parameter_reply[PARAMETER_STATUSES] = {
+	[PARAMETER_SYNTAX] = BAD_PARAMETER,
+	[PARAMETER_UNKNOWN] = "555 5.5.4 parameter not known",
+	[PARAMETER_TWICE] = "501 5.5.4 parameter given twice",
+	[PARAMETER_VALUE] = "501 5.5.4 bad value of parameter",
+	[PARAMETER_BIG] = TOO_BIG,
+};
+
+static const char *const fault_reply[BODY_FAULTS] = {
+	[BODY_BARE] = "550 5.6.11 bare CR or LF in message; lines end with "
+		      "CR LF",
+	[BODY_LOOP] = "554 5.4.6 too many Received fields: a mail loop",
+	[BODY_BIG] = TOO_BIG,
+};
+
 static const char *const end_reply[PROTOCOL_END_COUNT] = {
 	[PROTOCOL_END_IDLE] = "421 4.4.2 nothing came for too long; goodbye",
 	[PROTOCOL_END_SLOW] = "421 4.4.2 the message comes too slowly",
@@ -84,7 +113,9 @@ static const char *const end_reply[PROTOCOL_END_COUNT] = {
 
 enum phase {
 	PHASE_COMMAND,	/* a command line is next */
+	PHASE_AUTH,	/* a line of a SASL exchange is next */
 	PHASE_OVERLONG, /* the rest of a line that was too long */
+	PHASE_TLS,	/* the handshake is next */
 	PHASE_BODY,	/* octets of a message, DATA or BDAT */
 	PHASE_OUTCOMES, /* LMTP: a reply for each recipient */
 	PHASE_MEMBERS,	/* EXPN: a reply line for each member */
@@ -115,9 +146,10 @@ enum { /* verb flags */
 	NEEDS_ARGUMENTS = 1,
 	SMTP_ONLY = 2,
 	LMTP_ONLY = 4,
-	FOREIGN = 8, /* another protocol's: hang up */
-	FRAMES = 16, /* it says how many octets follow that are no
+	FOREIGN = 8,  /* another protocol's: hang up */
+	FRAMES = 16,  /* it says how many octets follow that are no
 				 * commands: hang up where it is not clear */
+	GUARDED = 32, /* only after TLS and AUTH, where these are required */
 };
 
 /* --- saying things --- */
@@ -247,16 +279,7 @@ finish(struct protocol *p, enum state next)
 	p->phase = PHASE_COMMAND;
 }
 
-/* --- the body, first half: octets of the wire to octets of the message --- */
-
-enum line {
-	LINE_START,  /* after CR LF, or at the beginning */
-	LINE_TEXT,   /* within a line */
-	LINE_CR,     /* after a CR within a line */
-	LINE_DOT,    /* after "." at the start of a line; withheld */
-	LINE_DOT_CR, /* after "." CR; withheld */
-	LINE_END,    /* after "." CR LF: the message is complete */
-};
+/* --- the body --- */
 
 static void
 refuse(struct protocol *p, const char *text)
@@ -265,236 +288,13 @@ refuse(struct protocol *p, const char *text)
 		p->refusal = text;
 }
 
-/* Refuse, but not before the octets that come first were looked at: which of
- * two faults is told must not depend on how they came in packets. */
-static void
-refuse_next(struct protocol *p, const char *text)
-{
-	if (p->refusal == NULL)
-		p->pending = text;
-}
-
-/* Past octets of in[0..len) in which no CR and no LF stands alone, by whole
- * blocks. A chunk is not searched for the end of a line, only for that: to
- * compare all octets of a block with their neighbours takes a fifth of the
- * instructions that memchr() takes line by line. */
-static size_t
-skip_pairs(const char *in, size_t len)
-{
-	enum { BLOCK = 64 };
-	size_t at = 0;
-
-	if (len == 0 || in[0] == '\n')
-		return 0;
-	while (len - at > BLOCK) {
-		unsigned char alone = 0;
-
-		for (size_t i = at; i < at + BLOCK; i++)
-			alone |= (in[i] == '\r') != (in[i + 1] == '\n');
-		if (alone)
-			break;
-		at += BLOCK;
-	}
-	/* Not between a CR and its LF. */
-	return at > 0 && in[at - 1] == '\r' ? at + 1 : at;
-}
-
-/* Within a line: go to its end, or to the end of in. Only CR LF ends a line:
- * a bare CR or LF is refused, and what follows it is not the start of a line,
- * so that no "." there ends the message (CVE-2023-51764 to -51766). */
-static size_t
-scan_line(struct protocol *p, const char *in, size_t len)
-{
-	const char *lf = memchr(in, '\n', len);
-	size_t text = lf == NULL ? len : (size_t)(lf - in);
-	const char *cr =
-	    p->settings->bare_newline ? NULL : memchr(in, '\r', text);
-
-	if (cr != NULL) {
-		p->line = LINE_CR;
-		return (size_t)(cr - in) + 1;
-	}
-	if (lf == NULL)
-		return len;
-	if (p->settings->bare_newline)
-		p->line = LINE_START;
-	else
-		refuse_next(p, BODY_BARE);
-	/* The one that is refused is taken after it was. */
-	return p->pending == NULL ? text + 1 : text;
-}
-
-/* Take octets of in[0..len) and set .slice to those that belong to the
- * message, without the dot that stuffed a line (RFC 5321, 4.5.2). Stops early
- * where a dot is left out, before a fault and at the end of the message.
- * Returns how many octets were taken. */
-static size_t
-unstuff(struct protocol *p, const char *in, size_t len)
-{
-	size_t at = 0, start = 0;
-
-	p->slice = in;
-	while (at < len && p->line != LINE_END && p->pending == NULL) {
-		switch (p->line) {
-		case LINE_START:
-			if (in[at] != '.' || p->chunked) {
-				p->line = LINE_TEXT;
-				break;
-			}
-			if (at > start) {
-				p->slice_len = at - start;
-				return at;
-			}
-			p->line = LINE_DOT;
-			start = ++at;
-			p->slice = in + start;
-			break;
-		case LINE_TEXT:
-			if (p->chunked)
-				at += skip_pairs(in + at, len - at);
-			at += scan_line(p, in + at, len - at);
-			break;
-		case LINE_CR:
-			p->line = in[at] == '\n' ? LINE_START : LINE_TEXT;
-			if (in[at] == '\n')
-				at++;
-			else
-				refuse_next(p, BODY_BARE);
-			break;
-		case LINE_DOT:
-			if (in[at] == '\r') {
-				p->line = LINE_DOT_CR;
-				start = ++at;
-			} else if (in[at] == '\n' &&
-			    p->settings->bare_newline) {
-				p->line = LINE_END;
-				start = ++at;
-			} else {
-				p->line = LINE_TEXT;
-			}
-			p->slice = in + start;
-			break;
-		case LINE_DOT_CR:
-			if (in[at] == '\n') {
-				p->line = LINE_END;
-				start = ++at;
-				break;
-			}
-			/* Not the end: the withheld CR is text after all. */
-			p->line = LINE_TEXT;
-			if (!p->settings->bare_newline)
-				refuse_next(p, BODY_BARE);
-			p->slice = "\r";
-			p->slice_len = 1;
-			return at;
-		}
-	}
-	p->slice_len = at - start;
-	return at;
-}
-
-/* --- the body, second half: the header filter --- */
-
-enum header {
-	HEADER_NAME, /* in a field name, or before it */
-	HEADER_KEEP, /* in a line that is kept */
-	HEADER_DROP, /* in a line that is taken out */
-	HEADER_DONE, /* past the header */
-};
-
-static const char return_path[] = "return-path";
-
-/* The name of a field is known: count or drop it. */
-static void
-judge_field(struct protocol *p)
-{
-	size_t len = p->field_len;
-
-	while (
-	    len > 0 && (p->field[len - 1] == ' ' || p->field[len - 1] == '\t'))
-		len--;
-	p->dropping = address_same(p->field, len, return_path);
-	if (address_same(p->field, len, "received") &&
-	    ++p->hops > p->settings->hops_max)
-		refuse(p, LOOP);
-}
-
-/* One octet of a field name, or of what comes where one may begin. */
-static void
-read_name(struct protocol *p, char byte)
-{
-	bool begins = p->field_len == 0;
-
-	if (begins && (byte == '\r' || byte == '\n')) {
-		p->header = HEADER_DONE;
-		return;
-	}
-	if (begins && (byte == ' ' || byte == '\t')) {
-		/* A continuation shares the fate of its field. */
-		p->header = p->dropping ? HEADER_DROP : HEADER_KEEP;
-		return;
-	}
-	if (byte == ':')
-		judge_field(p);
-	else if (byte != '\n' && p->field_len < PROTOCOL_FIELD_MAX) {
-		p->field[p->field_len++] = byte;
-		return;
-	} else
-		p->dropping = false;
-	p->header = p->dropping ? HEADER_DROP : HEADER_KEEP;
-}
-
-/* Take octets off .slice and set .body to those that are kept, at most a line
- * of the header at a time; .body_len may be 0. A field name that began in an
- * earlier slice was held back in .field and is given first, if it is kept. */
-static void
-filter_header(struct protocol *p)
-{
-	size_t len = p->slice_len, at = 0;
-	const char *lf;
-
-	while (at < len && p->header == HEADER_NAME) {
-		read_name(p, p->slice[at]);
-		at += p->header == HEADER_NAME;
-	}
-	p->body = p->slice;
-	p->body_len = 0;
-	if (p->header == HEADER_NAME) {
-		p->held += len;
-		p->slice_len = 0;
-		return;
-	}
-	if (p->held > 0) {
-		p->body = p->field;
-		p->body_len = p->header == HEADER_DROP ? 0 : p->held;
-		p->held = 0;
-		return;
-	}
-	lf = p->header == HEADER_DONE ? NULL : memchr(p->slice, '\n', len);
-	at = lf == NULL ? len : (size_t)(lf - p->slice) + 1;
-	if (p->header != HEADER_DROP)
-		p->body_len = at;
-	if (lf != NULL) {
-		p->header = HEADER_NAME;
-		p->field_len = 0;
-	}
-	p->slice += at;
-	p->slice_len -= at;
-}
-
-/* --- the body, as a whole --- */
-
 static void
 begin_body(struct protocol *p, bool chunked)
 {
 	p->chunked = chunked;
-	p->pending = NULL;
-	p->line = LINE_START;
-	p->header = HEADER_NAME;
-	p->field_len = p->held = p->slice_len = 0;
-	p->dropping = false;
-	p->hops = 0;
 	p->octets = 0;
+	body_begin(&p->message, chunked, p->settings->bare_newline,
+	    p->settings->hops_max);
 }
 
 /* Octets that may come now: all of DATA's, the rest of a chunk. */
@@ -509,26 +309,19 @@ body_ahead(const struct protocol *p)
 static void
 take_body(struct protocol *p)
 {
-	const char *in = p->in + p->in_start;
-	size_t len = body_ahead(p);
+	bool raw = p->chunked &&
+	    (p->settings->bare_newline || p->refusal != NULL ||
+		p->parameters.body == PARAMETER_BINARYMIME);
+	size_t len =
+	    body_take(&p->message, p->in + p->in_start, body_ahead(p), raw);
 	uint64_t max = p->settings->size_max;
 
-	if (p->chunked &&
-	    (p->settings->bare_newline || p->refusal != NULL ||
-		p->body_type == PROTOCOL_BODY_BINARYMIME)) {
-		p->slice = in;
-		p->slice_len = len;
-	} else {
-		len = unstuff(p, in, len);
-	}
 	p->in_start += len;
 	if (p->chunked)
 		p->chunk -= len;
-	p->octets += p->slice_len;
-	if (max > 0 && p->octets > max && p->refusal == NULL) {
-		p->slice_len -= (size_t)(p->octets - max);
-		refuse_next(p, TOO_BIG);
-	}
+	p->octets += p->message.slice_len;
+	if (max > 0 && p->octets > max && p->refusal == NULL)
+		body_limit(&p->message, (size_t)(p->octets - max));
 }
 
 /* A chunk that is not the last was taken, or refused. */
@@ -547,21 +340,30 @@ end_chunk(struct protocol *p)
 }
 
 static enum protocol_want
+append(struct protocol *p)
+{
+	p->body = p->message.out;
+	p->body_len = p->message.out_len;
+	return PROTOCOL_WANT_APPEND;
+}
+
+/* What the message itself did wrong. */
+static void
+refuse_fault(struct protocol *p)
+{
+	if (p->message.fault != BODY_GOOD)
+		refuse(p, fault_reply[p->message.fault]);
+}
+
+static enum protocol_want
 end_body(struct protocol *p)
 {
-	bool binary = p->body_type == PROTOCOL_BODY_BINARYMIME;
-
 	if (p->chunked && (!p->last || p->state != CHUNKS))
 		return end_chunk(p);
-	if (p->chunked && p->line == LINE_CR && !binary)
-		refuse(p, BODY_BARE);
-	if (p->refusal == NULL && p->held > 0) {
-		/* A message that ends within what could be a field name. */
-		p->body = p->field;
-		p->body_len = p->held;
-		p->held = 0;
-		return PROTOCOL_WANT_APPEND;
-	}
+	body_end(&p->message, p->parameters.body == PARAMETER_BINARYMIME);
+	refuse_fault(p);
+	if (p->refusal == NULL && body_rest(&p->message))
+		return append(p);
 	p->index = 0;
 	p->phase = PHASE_OUTCOMES;
 	return p->refusal == NULL ? ask(p, PROTOCOL_WANT_COMMIT)
@@ -571,17 +373,10 @@ end_body(struct protocol *p)
 static enum protocol_want
 step_body(struct protocol *p)
 {
-	while (p->slice_len > 0 && p->refusal == NULL) {
-		filter_header(p);
-		if (p->body_len > 0 && p->refusal == NULL)
-			return PROTOCOL_WANT_APPEND;
-	}
-	p->slice_len = 0;
-	if (p->pending != NULL) {
-		refuse(p, p->pending);
-		p->pending = NULL;
-	}
-	if (p->chunked ? p->chunk == 0 : p->line == LINE_END)
+	if (p->refusal == NULL && body_next(&p->message))
+		return append(p);
+	refuse_fault(p);
+	if (p->chunked ? p->chunk == 0 : body_has_ended(&p->message))
 		return end_body(p);
 	if (body_ahead(p) == 0)
 		return PROTOCOL_WANT_INPUT;
@@ -630,6 +425,51 @@ put_limits(struct protocol *p)
 	put(p, "\r\n");
 }
 
+/* A line of the reply to EHLO, if it is to be there. */
+static void
+put_extension(struct protocol *p, bool offered, const char *text)
+{
+	if (!offered)
+		return;
+	put(p, "250-");
+	put(p, text);
+	put(p, "\r\n");
+}
+
+static void
+put_mechanisms(struct protocol *p)
+{
+	if (p->mechanisms == NULL || p->mechanisms[0] == '\0')
+		return;
+	put(p, "250-AUTH ");
+	put(p, p->mechanisms);
+	put(p, "\r\n");
+}
+
+static bool
+offers_tls(const struct protocol *p)
+{
+	return p->settings->starttls && !p->secure;
+}
+
+static void
+put_hello(struct protocol *p)
+{
+	put(p, p->extended ? "250-" : "250 ");
+	put(p, p->settings->hostname);
+	put(p, "\r\n");
+	if (!p->extended)
+		return;
+	put_extension(p, true, "PIPELINING");
+	put_limits(p);
+	put_extension(p, true, "8BITMIME\r\n250-BINARYMIME\r\n250-CHUNKING");
+	put_extension(p, offers_tls(p), "STARTTLS");
+	put_mechanisms(p);
+	put_extension(p, p->settings->vrfy, "VRFY");
+	put_extension(p, p->settings->expn, "EXPN");
+	put(p, "250-ENHANCEDSTATUSCODES\r\n250 SMTPUTF8\r\n");
+}
+
 static enum protocol_want
 hello(struct protocol *p, const char *args, size_t len, bool extended)
 {
@@ -643,20 +483,11 @@ hello(struct protocol *p, const char *args, size_t len, bool extended)
 	memcpy(p->helo, args, len);
 	p->helo[len] = '\0';
 	p->extended = extended;
+	p->mechanisms = NULL;
 	finish(p, READY);
-	put(p, extended ? "250-" : "250 ");
-	put(p, p->settings->hostname);
-	put(p, "\r\n");
-	if (!extended)
-		return PROTOCOL_WANT_NOTHING;
-	put(p, "250-PIPELINING\r\n");
-	put_limits(p);
-	put(p, "250-8BITMIME\r\n250-BINARYMIME\r\n250-CHUNKING\r\n");
-	if (p->settings->vrfy)
-		put(p, "250-VRFY\r\n");
-	if (p->settings->expn)
-		put(p, "250-EXPN\r\n");
-	put(p, "250-ENHANCEDSTATUSCODES\r\n250 SMTPUTF8\r\n");
+	if (extended && p->settings->auth && p->confidential)
+		return ask(p, PROTOCOL_WANT_MECHANISMS);
+	put_hello(p);
 	return PROTOCOL_WANT_NOTHING;
 }
 
@@ -690,98 +521,12 @@ skip_word(const char **args, size_t *len, const char *word)
 	return true;
 }
 
-/* Each parameter of MAIL: NULL, or what is wrong with it. */
-
-static const char *
-on_size(struct protocol *p, const struct address_parameter *parameter)
-{
-	uint64_t max = p->settings->size_max;
-
-	if (parameter->value == NULL || parameter->value_len > 20)
-		return PARAMETER_VALUE;
-	for (size_t i = 0; i < parameter->value_len; i++)
-		if (parameter->value[i] < '0' || parameter->value[i] > '9')
-			return PARAMETER_VALUE;
-	/* Twenty digits may be more than 64 bits hold (RFC 1870, 3): then it
-	 * is too large, not wrong. */
-	if (!address_parse_number(
-		parameter->value, parameter->value_len, &p->size))
-		p->size = UINT64_MAX;
-	return max > 0 && p->size > max ? TOO_BIG : NULL;
-}
-
-static const char *
-on_body(struct protocol *p, const struct address_parameter *parameter)
-{
-	static const char *const names[] = {
-		[PROTOCOL_BODY_7BIT] = "7bit",
-		[PROTOCOL_BODY_8BITMIME] = "8bitmime",
-		[PROTOCOL_BODY_BINARYMIME] = "binarymime",
-	};
-
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (parameter->value != NULL &&
-		    address_same(
-			parameter->value, parameter->value_len, names[i])) {
-			p->body_type = (enum protocol_body)i;
-			return NULL;
-		}
-	return PARAMETER_VALUE;
-}
-
-static const char *
-on_smtputf8(struct protocol *p, const struct address_parameter *parameter)
-{
-	p->utf8 = true;
-	return parameter->value == NULL ? NULL : PARAMETER_VALUE;
-}
-
-struct parameter_row {
-	const char *keyword;
-	const char *(*run)(struct protocol *, const struct address_parameter *);
-};
-
-static const struct parameter_row mail_parameters[] = {
-	{ "size", on_size },	     /* RFC 1870 */
-	{ "body", on_body },	     /* RFC 6152, RFC 3030 */
-	{ "smtputf8", on_smtputf8 }, /* RFC 6531 */
-	{ NULL, NULL },
-};
-static const struct parameter_row rcpt_parameters[] = { { NULL, NULL } };
-
-static const char *
-run_parameters(struct protocol *p, const struct parameter_row *rows,
-    const char *args, size_t len)
-{
-	struct address_parameter parameter;
-	unsigned seen = 0;
-	int more;
-
-	while ((more = address_parse_parameter(&args, &len, &parameter)) > 0) {
-		const char *problem;
-		unsigned i = 0;
-
-		while (rows[i].keyword != NULL &&
-		    !address_same(parameter.keyword, parameter.keyword_len,
-			rows[i].keyword))
-			i++;
-		if (rows[i].keyword == NULL)
-			return PARAMETER_UNKNOWN;
-		if (seen & 1u << i)
-			return PARAMETER_TWICE;
-		seen |= 1u << i;
-		problem = rows[i].run(p, &parameter);
-		if (problem != NULL)
-			return problem;
-	}
-	return more < 0 ? PARAMETER_SYNTAX : NULL;
-}
-
 static enum protocol_want
 on_mail(struct protocol *p, const char *args, size_t len)
 {
 	enum address_status status;
 	const char *problem;
+	struct parameters *parameters = &p->parameters;
 	size_t used;
 
 	if (p->transactions >= p->settings->messages_max) {
@@ -796,14 +541,14 @@ on_mail(struct protocol *p, const char *args, size_t len)
 		return respond(p,
 		    status == ADDRESS_TOO_LONG ? SENDER_LONG : SENDER_SYNTAX);
 	p->has_path = true;
-	p->size = 0;
-	p->body_type = PROTOCOL_BODY_7BIT;
-	p->utf8 = false;
 	p->recipients = 0;
-	problem = run_parameters(p, mail_parameters, args + used, len - used);
+	parameters->size_max = p->settings->size_max;
+	parameters->auth = p->settings->auth;
+	problem = parameter_reply[parameter_parse_mail(
+	    parameters, args + used, len - used)];
 	if (problem != NULL)
 		return respond(p, problem);
-	if (p->path.utf8 && !p->utf8)
+	if (p->path.utf8 && !p->parameters.utf8)
 		return respond(p, SENDER_UTF8);
 	return ask(p, PROTOCOL_WANT_SENDER);
 }
@@ -818,7 +563,8 @@ on_rcpt(struct protocol *p, const char *args, size_t len)
 	if (!skip_word(&args, &len, "to:"))
 		return respond_usage(p);
 	status = address_parse_path(args, len,
-	    ADDRESS_ALLOW_POSTMASTER | (p->utf8 ? ADDRESS_ALLOW_UTF8 : 0),
+	    ADDRESS_ALLOW_POSTMASTER |
+		(p->parameters.utf8 ? ADDRESS_ALLOW_UTF8 : 0),
 	    &p->path, &used);
 	if (status == ADDRESS_NEEDS_UTF8)
 		return respond(p, RECIPIENT_UTF8);
@@ -827,7 +573,8 @@ on_rcpt(struct protocol *p, const char *args, size_t len)
 		    status == ADDRESS_TOO_LONG ? RECIPIENT_LONG
 					       : RECIPIENT_SYNTAX);
 	p->has_path = true;
-	problem = run_parameters(p, rcpt_parameters, args + used, len - used);
+	problem =
+	    parameter_reply[parameter_parse_rcpt(args + used, len - used)];
 	if (problem != NULL)
 		return respond(p, problem);
 	if (p->recipients >= p->settings->recipients_max)
@@ -841,7 +588,7 @@ on_data(struct protocol *p, const char *args, size_t len)
 	(void)args, (void)len;
 	if (p->state == SENDER)
 		return respond(p, no_recipients(p));
-	if (p->body_type == PROTOCOL_BODY_BINARYMIME)
+	if (p->parameters.body == PARAMETER_BINARYMIME)
 		return respond(p, BINARY_DATA);
 	begin_body(p, false);
 	return ask(p, PROTOCOL_WANT_OPEN);
@@ -865,7 +612,7 @@ on_bdat(struct protocol *p, const char *args, size_t len)
 	if (p->state != CHUNKS)
 		begin_body(p, true);
 	if (space != NULL && !p->last)
-		refuse(p, PARAMETER_SYNTAX);
+		refuse(p, BAD_PARAMETER);
 	else if (p->state == SENDER)
 		refuse(p, no_recipients(p));
 	else if (p->state != RECIPIENT && p->state != CHUNKS)
@@ -949,6 +696,110 @@ on_expn(struct protocol *p, const char *args, size_t len)
 	return PROTOCOL_WANT_NOTHING;
 }
 
+/* --- STARTTLS and AUTH --- */
+
+static enum protocol_want
+on_starttls(struct protocol *p, const char *args, size_t len)
+{
+	(void)args, (void)len;
+	if (!p->settings->starttls)
+		return respond(p, NOT_IMPLEMENTED);
+	if (p->secure)
+		return respond(p, TLS_ALREADY);
+	if (!(p->state & (START | READY)))
+		return respond(p, sequence_error(p));
+	if (p->in_end > p->in_start) {
+		/* It would be taken for input that came through TLS
+		 * (CVE-2011-0411). */
+		hang_up(p, TLS_EARLY);
+		return PROTOCOL_WANT_NOTHING;
+	}
+	return ask(p, PROTOCOL_WANT_STARTTLS);
+}
+
+/* RFC 4648, 4: whole groups of four, padding in the last alone. */
+static bool
+is_base64(const char *text, size_t len)
+{
+	size_t digits = len;
+
+	while (digits > 0 && len - digits < 2 && text[digits - 1] == '=')
+		digits--;
+	for (size_t i = 0; i < digits; i++) {
+		char lower = address_lower(text[i]);
+
+		if (!(lower >= 'a' && lower <= 'z') &&
+		    !(lower >= '0' && lower <= '9') && lower != '+' &&
+		    lower != '/')
+			return false;
+	}
+	return len % 4 == 0;
+}
+
+/* Whether AUTH may begin at all: NULL, or why not. */
+static const char *
+auth_obstacle(const struct protocol *p)
+{
+	if (!p->settings->auth)
+		return NOT_IMPLEMENTED;
+	if (p->state != READY)
+		return sequence_error(p);
+	if (p->authenticated)
+		return AUTH_ALREADY;
+	if (!p->confidential)
+		return AUTH_OPEN;
+	return p->mechanisms == NULL ? AUTH_EHLO : NULL;
+}
+
+static enum protocol_want
+on_auth(struct protocol *p, const char *args, size_t len)
+{
+	const char *space = memchr(args, ' ', len);
+	const char *obstacle = auth_obstacle(p);
+
+	if (obstacle != NULL)
+		return respond(p, obstacle);
+	p->mechanism = args;
+	p->mechanism_len = space == NULL ? len : (size_t)(space - args);
+	p->response = NULL;
+	p->response_len = 0;
+	if (space != NULL) {
+		p->response = space + 1;
+		p->response_len = len - p->mechanism_len - 1;
+		/* "=" is a response without octets (RFC 4954, 4). */
+		if (p->response_len == 1 && p->response[0] == '=')
+			p->response_len = 0;
+		else if (memchr(p->response, ' ', p->response_len) != NULL)
+			return respond_usage(p);
+		else if (!is_base64(p->response, p->response_len))
+			return respond(p, AUTH_BASE64);
+	}
+	return ask(p, PROTOCOL_WANT_AUTH_START);
+}
+
+/* The exchange is over, and not for the good: what it holds is dropped. */
+static enum protocol_want
+end_exchange(struct protocol *p, const char *text)
+{
+	p->phase = PHASE_COMMAND;
+	p->reset = true;
+	return respond(p, text);
+}
+
+/* A line of the exchange, without its end. */
+static enum protocol_want
+take_response(struct protocol *p, const char *line, size_t len)
+{
+	p->commands++;
+	if (len == 1 && line[0] == '*')
+		return end_exchange(p, AUTH_CANCELLED);
+	if (!is_base64(line, len))
+		return end_exchange(p, AUTH_BASE64);
+	p->response = line;
+	p->response_len = len;
+	return ask(p, PROTOCOL_WANT_AUTH_STEP);
+}
+
 static enum protocol_want on_help(struct protocol *, const char *, size_t);
 
 static enum protocol_want
@@ -966,8 +817,9 @@ enum {			      /* how extensions lengthen MAIL */
 	SIZE_GROWTH = 26,     /* RFC 1870, 3 */
 	BODY_GROWTH = 17,     /* RFC 6152, 2; RFC 3030, 3 */
 	SMTPUTF8_GROWTH = 10, /* RFC 6531, 3.1 */
-	MAIL_MAX =
-	    PROTOCOL_COMMAND_MAX + SIZE_GROWTH + BODY_GROWTH + SMTPUTF8_GROWTH,
+	AUTH_GROWTH = 500,    /* RFC 4954, 3 */
+	MAIL_MAX = PROTOCOL_COMMAND_MAX + SIZE_GROWTH + BODY_GROWTH +
+	    SMTPUTF8_GROWTH + AUTH_GROWTH,
 	LINE = PROTOCOL_COMMAND_MAX,
 };
 
@@ -979,7 +831,7 @@ static const struct protocol_verb verbs[] = {
 	{ "LHLO", "domain", on_ehlo, SERVED, NEEDS_ARGUMENTS | LMTP_ONLY,
 	    LINE },
 	{ "MAIL", "FROM:<reverse-path> [SIZE=n] [BODY=type] [SMTPUTF8]",
-	    on_mail, READY, NEEDS_ARGUMENTS, MAIL_MAX },
+	    on_mail, READY, NEEDS_ARGUMENTS | GUARDED, MAIL_MAX },
 	{ "RCPT", "TO:<forward-path>", on_rcpt, SENDER | RECIPIENT,
 	    NEEDS_ARGUMENTS, LINE },
 	{ "DATA", NULL, on_data, SENDER | RECIPIENT, 0, LINE },
@@ -987,16 +839,17 @@ static const struct protocol_verb verbs[] = {
 	    LINE },
 	{ "RSET", NULL, on_rset, SERVED, 0, LINE },
 	{ "NOOP", "[text]", on_noop, SERVED, 0, LINE },
-	{ "VRFY", "address [SMTPUTF8]", on_vrfy, SERVED, NEEDS_ARGUMENTS,
-	    LINE },
-	{ "EXPN", "address [SMTPUTF8]", on_expn, SERVED, NEEDS_ARGUMENTS,
-	    LINE },
+	{ "VRFY", "address [SMTPUTF8]", on_vrfy, SERVED,
+	    NEEDS_ARGUMENTS | GUARDED, LINE },
+	{ "EXPN", "address [SMTPUTF8]", on_expn, SERVED,
+	    NEEDS_ARGUMENTS | GUARDED, LINE },
+	{ "STARTTLS", NULL, on_starttls, SERVED, 0, LINE },
+	{ "AUTH", "mechanism [initial-response]", on_auth, SERVED,
+	    NEEDS_ARGUMENTS, PROTOCOL_AUTH_MAX },
 	{ "HELP", "[command]", on_help, SERVED, 0, LINE },
 	{ "QUIT", NULL, on_quit, ANY, 0, LINE },
 
 	/* Known, but not for us: 502, and not in HELP. */
-	{ "STARTTLS", "", NULL, SERVED, 0, LINE },
-	{ "AUTH", "", NULL, SERVED, 0, LINE },
 	{ "ETRN", "", NULL, SERVED, 0, LINE },
 	{ "TURN", "", NULL, SERVED, 0, LINE },
 	{ "SEND", "", NULL, SERVED, 0, LINE },
@@ -1026,7 +879,9 @@ static bool
 has_help(const struct protocol *p, const struct protocol_verb *verb)
 {
 	return is_spoken(p, verb) && verb->run != NULL &&
-	    (verb->run != on_expn || p->settings->expn);
+	    (verb->run != on_expn || p->settings->expn) &&
+	    (verb->run != on_starttls || p->settings->starttls) &&
+	    (verb->run != on_auth || p->settings->auth);
 }
 
 static size_t
@@ -1096,6 +951,19 @@ forget_command(struct protocol *p)
 	p->has_path = false;
 }
 
+/* What must come before a verb that is guarded: NULL, or what. */
+static const char *
+guard(const struct protocol *p)
+{
+	if (!(p->command->flags & GUARDED))
+		return NULL;
+	if (p->settings->tls_required && !p->secure)
+		return TLS_FIRST;
+	return p->settings->auth_required && !p->authenticated && !p->admitted
+	    ? AUTH_FIRST
+	    : NULL;
+}
+
 /* A line that is wrong as a line, whatever its verb. What follows one that
  * cannot be understood is not looked at if it may be no command. */
 static enum protocol_want
@@ -1135,6 +1003,8 @@ dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 		return refuse_line(p, CONTROL);
 	if (p->command->run == NULL)
 		return respond(p, NOT_IMPLEMENTED);
+	if (guard(p) != NULL)
+		return respond(p, guard(p));
 	while (verb_len < len && line[verb_len] == ' ')
 		verb_len++;
 	line += verb_len;
@@ -1145,12 +1015,55 @@ dispatch(struct protocol *p, const char *line, size_t len, size_t size)
 	return p->command->run(p, line, len);
 }
 
-/* Cut a line off the input. Only CR LF ends one, unless LF alone may. */
+/* How long a line may be, and its octet after the last: past the LF, or where
+ * the octets end that were looked at. */
+static const char *
+find_line_end(
+    const struct protocol *p, const char *line, size_t ahead, size_t *max)
+{
+	const char *lf;
+
+	*max = p->phase == PHASE_AUTH ? PROTOCOL_AUTH_MAX : PROTOCOL_LINE_MAX;
+	lf = memchr(line, '\n', ahead < *max ? ahead : *max);
+	if (lf == NULL && ahead >= *max && p->phase == PHASE_COMMAND) {
+		const struct protocol_verb *verb =
+		    find_verb(p, line, word_len(line, *max));
+
+		if (verb == NULL || verb->line_max <= *max)
+			return NULL;
+		*max = verb->line_max;
+		lf = memchr(line, '\n', ahead < *max ? ahead : *max);
+	}
+	return lf;
+}
+
+/* A line without an end so far. */
 static enum protocol_want
-step_command(struct protocol *p)
+step_endless(struct protocol *p, const char *line, size_t max)
+{
+	p->too_long = LINE_LONG;
+	if (p->phase == PHASE_AUTH) {
+		p->too_long = AUTH_LONG;
+		p->reset = true;
+	} else {
+		forget_command(p);
+		p->command = find_verb(p, line, word_len(line, max));
+		if (p->command != NULL &&
+		    p->command->flags & (FOREIGN | FRAMES))
+			return refuse_line(p, LINE_LONG);
+	}
+	p->phase = PHASE_OVERLONG;
+	p->skipped = 0;
+	return PROTOCOL_WANT_NOTHING;
+}
+
+/* Cut a line off the input: a command, or a part of a SASL exchange. Only CR LF
+ * ends one, unless LF alone may. */
+static enum protocol_want
+step_line(struct protocol *p)
 {
 	const char *line = p->in + p->in_start, *lf;
-	size_t ahead = p->in_end - p->in_start, len, size;
+	size_t ahead = p->in_end - p->in_start, len, max;
 
 	if (ahead == 0)
 		return PROTOCOL_WANT_INPUT;
@@ -1161,33 +1074,22 @@ step_command(struct protocol *p)
 		hang_up(p, NOT_SMTP);
 		return PROTOCOL_WANT_NOTHING;
 	}
-	len = ahead < PROTOCOL_LINE_MAX ? ahead : PROTOCOL_LINE_MAX;
-	lf = memchr(line, '\n', len);
-	if (lf == NULL) {
-		if (ahead < PROTOCOL_LINE_MAX)
-			return PROTOCOL_WANT_INPUT;
-		forget_command(p);
-		p->command = find_verb(p, line, word_len(line, len));
-		if (p->command != NULL &&
-		    p->command->flags & (FOREIGN | FRAMES))
-			return refuse_line(p, LINE_LONG);
-		p->phase = PHASE_OVERLONG;
-		p->skipped = 0;
-		return PROTOCOL_WANT_NOTHING;
-	}
+	lf = find_line_end(p, line, ahead, &max);
+	if (lf == NULL)
+		return ahead < max ? PROTOCOL_WANT_INPUT
+				   : step_endless(p, line, max);
 	len = (size_t)(lf - line);
-	size = len + 1;
-	p->in_start += size;
+	p->in_start += len + 1;
 	p->newline = len == 0 || lf[-1] != '\r';
-	if (!p->newline)
-		len--;
-	else if (!p->settings->bare_newline) {
+	if (p->newline && !p->settings->bare_newline) {
 		/* Two readers may differ on where this line ends: smuggling. */
 		forget_command(p);
 		hang_up(p, LINE_BARE);
 		return PROTOCOL_WANT_NOTHING;
 	}
-	return dispatch(p, line, len, size);
+	return p->phase == PHASE_AUTH
+	    ? take_response(p, line, len - !p->newline)
+	    : dispatch(p, line, len - !p->newline, len + 1);
 }
 
 /* The last octet seen stays in the buffer: it may be the CR of the line end. */
@@ -1203,12 +1105,12 @@ step_overlong(struct protocol *p)
 		p->in_start += (size_t)(lf - in) + 1;
 		p->phase = PHASE_COMMAND;
 		if (lf[-1] == '\r' || p->settings->bare_newline)
-			return respond(p, LINE_LONG);
+			return respond(p, p->too_long);
 		hang_up(p, LINE_BARE);
 		return PROTOCOL_WANT_NOTHING;
 	}
 	if (ahead >= len) {
-		hang_up(p, LINE_LONG);
+		hang_up(p, p->too_long);
 		return PROTOCOL_WANT_NOTHING;
 	}
 	p->skipped += ahead - 1;
@@ -1236,7 +1138,11 @@ protocol_step(struct protocol *p)
 			return PROTOCOL_WANT_OUTPUT;
 		switch (p->phase) {
 		case PHASE_COMMAND:
-			want = step_command(p);
+		case PHASE_AUTH:
+			want = step_line(p);
+			break;
+		case PHASE_TLS:
+			want = PROTOCOL_WANT_HANDSHAKE;
 			break;
 		case PHASE_OVERLONG:
 			want = step_overlong(p);
@@ -1302,6 +1208,37 @@ answer_verify(struct protocol *p, enum verdict verdict)
 	put(p, ">\r\n");
 }
 
+static void
+answer_starttls(struct protocol *p, enum verdict verdict)
+{
+	if (verdict == VERDICT_YES) {
+		reply(p, TLS_READY);
+		p->phase = PHASE_TLS;
+	} else if (verdict == VERDICT_EARLY) {
+		hang_up(p, TLS_EARLY);
+	} else {
+		(void)respond(p, TLS_LATER);
+	}
+}
+
+/* The caller records how each exchange ended, so no note of these replies. */
+static void
+answer_auth(struct protocol *p, enum verdict verdict)
+{
+	bool failed = verdict == VERDICT_NOT_AUTHENTIC;
+
+	p->phase = PHASE_COMMAND;
+	p->authenticated = verdict == VERDICT_YES;
+	if (failed && ++p->auth_failures >= p->settings->auth_failures_max)
+		hang_up(p, AUTH_FULL);
+	else
+		(void)respond(p,
+		    verdict == VERDICT_YES	   ? AUTH_OK
+			: verdict == VERDICT_LATER ? AUTH_LATER
+						   : verdict_reply[verdict]);
+	p->noted = true;
+}
+
 /* Whether a verdict answers what was asked: "not listed" is a 2yz, which to
  * RCPT or a message would promise what nobody does. */
 static bool
@@ -1324,6 +1261,13 @@ protocol_answer(struct protocol *p, enum verdict verdict)
 	if (!has_meaning(asked, verdict))
 		verdict = VERDICT_LATER;
 	switch (asked) {
+	case PROTOCOL_WANT_STARTTLS:
+		answer_starttls(p, verdict);
+		break;
+	case PROTOCOL_WANT_AUTH_START:
+	case PROTOCOL_WANT_AUTH_STEP:
+		answer_auth(p, verdict);
+		break;
 	case PROTOCOL_WANT_SENDER:
 		if (verdict == VERDICT_YES) {
 			p->state = SENDER;
@@ -1379,11 +1323,45 @@ protocol_member(struct protocol *p, const char *text, size_t len, bool more)
 }
 
 void
+protocol_secured(struct protocol *p)
+{
+	p->secure = p->confidential = true;
+	p->authenticated = p->extended = false;
+	p->helo[0] = '\0';
+	p->mechanisms = NULL;
+	p->phase = PHASE_COMMAND;
+	if (p->state != REFUSED)
+		p->state = START;
+	p->in_start = p->in_end = 0;
+}
+
+void
+protocol_mechanisms(struct protocol *p, const char *names)
+{
+	if (p->asked != PROTOCOL_WANT_MECHANISMS)
+		return;
+	p->asked = PROTOCOL_WANT_NOTHING;
+	p->mechanisms = names;
+	put_hello(p);
+}
+
+void
+protocol_challenge(struct protocol *p, const char *challenge)
+{
+	p->asked = PROTOCOL_WANT_NOTHING;
+	p->phase = PHASE_AUTH;
+	put(p, "334 ");
+	put(p, challenge);
+	put(p, "\r\n");
+}
+
+void
 protocol_init(
     struct protocol *p, const struct protocol_settings *settings, bool early)
 {
-	/* All but the input: its pages stay untouched until they are used. */
-	memset(p, 0, offsetof(struct protocol, in));
+	/* All but the buffers: their pages stay untouched until they are
+	 * used. */
+	memset(p, 0, offsetof(struct protocol, out));
 	p->settings = settings;
 	p->state = early ? REFUSED : START;
 	p->verb = "";
@@ -1421,7 +1399,7 @@ protocol_end(struct protocol *p, enum protocol_end why)
 {
 	const char *text = end_reply[why];
 
-	if (why == PROTOCOL_END_IDLE && p->refusal == BODY_BARE)
+	if (why == PROTOCOL_END_IDLE && p->refusal == fault_reply[BODY_BARE])
 		text = "421 4.4.2 waiting for <CR><LF>.<CR><LF>, but a line "
 		       "ended with LF alone";
 	if (text != NULL)

@@ -6,23 +6,29 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
 	LINGER_SECONDS = 2,	 /* for a client to read our last reply */
 	LINGER_OCTETS = 1 << 20, /* of what it still sends meanwhile */
+	DELAY_MAX = 60,		 /* seconds, after a failed AUTH */
 };
 
-/* What waits are guarded by. Times are seconds of CLOCK_MONOTONIC. */
+/* What waits are guarded by, and what they wait for. Times are seconds of
+ * CLOCK_MONOTONIC. */
 struct guard {
 	int in_fd, out_fd;
+	struct tls *context;	 /* shared, or our own */
+	struct tls_session *tls; /* once it began; then all goes through it */
 	const struct config *config;
 	time_t started;	   /* the session */
 	time_t progress;   /* the last whole command, or octets of a body */
 	time_t body;	   /* the body, 0 outside one */
 	unsigned commands; /* seen at progress */
 	bool gone;	   /* the client hung up, or is cut off */
+	bool stale;	   /* certificates changed since .context was made */
 };
 
 /* A signal handler has no other place to write to. */
@@ -135,6 +141,30 @@ may_retry(int fd, short events)
 	return errno == EAGAIN || errno == EINTR;
 }
 
+/* --- the client's octets, through TLS where it is on --- */
+
+/* As may_retry() after a call that may have been one of TLS. */
+static bool
+may_go_on(const struct guard *guard, int fd, short events)
+{
+	return may_retry(
+	    fd, guard->tls == NULL ? events : tls_events(guard->tls));
+}
+
+static ssize_t
+take(struct guard *guard, char *place, size_t room)
+{
+	return guard->tls == NULL ? read(guard->in_fd, place, room)
+				  : tls_read(guard->tls, place, room);
+}
+
+static ssize_t
+give(struct guard *guard, const char *text, size_t len)
+{
+	return guard->tls == NULL ? write(guard->out_fd, text, len)
+				  : tls_write(guard->tls, text, len);
+}
+
 /* Send the replies. A client that does not read them is cut off when due. */
 static void
 send_replies(struct guard *guard, struct protocol *protocol)
@@ -155,11 +185,11 @@ send_replies(struct guard *guard, struct protocol *protocol)
 			hurried = true;
 			alarm(LINGER_SECONDS);
 		}
-		wrote = write(guard->out_fd, protocol->out + sent,
-		    protocol->out_len - sent);
+		wrote =
+		    give(guard, protocol->out + sent, protocol->out_len - sent);
 		if (wrote >= 0)
 			sent += (size_t)wrote;
-		else if (!may_retry(guard->out_fd, POLLOUT))
+		else if (!may_go_on(guard, guard->out_fd, POLLOUT))
 			guard->gone = true;
 	}
 	protocol->out_len = 0;
@@ -174,6 +204,7 @@ end_name(enum protocol_end why)
 		[PROTOCOL_END_SLOW] = "slow",
 		[PROTOCOL_END_DEADLINE] = "deadline",
 		[PROTOCOL_END_SHUTDOWN] = "shutdown",
+		[PROTOCOL_END_TLS] = "tls",
 	};
 
 	return names[why];
@@ -196,12 +227,12 @@ receive(struct guard *guard, struct session *session)
 
 		if ((alarmed || stopping) && is_due(guard, protocol, &why))
 			break;
-		got = read(guard->in_fd, place, room);
+		got = take(guard, place, room);
 		if (got > 0) {
 			protocol_add(protocol, (size_t)got);
 			return;
 		}
-		if (got == 0 || !may_retry(guard->in_fd, POLLIN))
+		if (got == 0 || !may_go_on(guard, guard->in_fd, POLLIN))
 			break;
 		why = PROTOCOL_END_INPUT;
 	}
@@ -209,16 +240,147 @@ receive(struct guard *guard, struct session *session)
 	protocol_end(protocol, why);
 }
 
+/* --- TLS --- */
+
+/* Whether input is there that nobody has read. */
+static bool
+has_input(int fd)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+
+	return poll(&ready, 1, 0) > 0 && (ready.revents & POLLIN) != 0;
+}
+
+/* The context, made when the first session of a process needs it. */
+static bool
+open_tls(struct guard *guard, struct session *session)
+{
+	struct tls_settings settings = session_tls(guard->config);
+	char text[TLS_TEXT_MAX + 1];
+
+	if (guard->context == NULL)
+		guard->context = tls_open(&settings, false, text);
+	if (guard->context == NULL)
+		session_problem(session, text);
+	return guard->context != NULL;
+}
+
+/* STARTTLS was said. What came in clear behind it is not to be taken for what
+ * comes through TLS, whether we have read it or not. */
+static void
+answer_starttls(struct guard *guard, struct session *session)
+{
+	struct protocol *protocol = &session->protocol;
+
+	if (has_input(guard->in_fd))
+		protocol_answer(protocol, VERDICT_EARLY);
+	else
+		protocol_answer(protocol,
+		    open_tls(guard, session) ? VERDICT_YES : VERDICT_LATER);
+}
+
+/* Until TLS is on. False: it never will be, and the session is over. */
+static bool
+shake_hands(struct guard *guard, struct session *session)
+{
+	enum protocol_end why = PROTOCOL_END_TLS;
+	int done = 0;
+
+	guard->tls = tls_start(guard->context, guard->in_fd, guard->out_fd);
+	while (guard->tls != NULL) {
+		if ((alarmed || stopping) &&
+		    is_due(guard, &session->protocol, &why))
+			break;
+		done = tls_handshake(guard->tls, session->reason);
+		if (done >= 0 || !may_go_on(guard, guard->in_fd, POLLIN))
+			break;
+	}
+	if (done > 0)
+		return true;
+	session->end = end_name(why);
+	return false;
+}
+
+static void
+finish_tls(struct guard *guard, bool notify)
+{
+	if (guard->tls != NULL)
+		tls_finish(guard->tls, notify);
+	guard->tls = NULL;
+}
+
+/* There will be no TLS, and so not a word more. */
+static void
+give_up_tls(struct guard *guard, struct session *session)
+{
+	finish_tls(guard, false);
+	serve_linger(guard->in_fd, guard->out_fd);
+	guard->gone = true;
+	protocol_end(&session->protocol, PROTOCOL_END_TLS);
+}
+
+/* From here on nothing is sent or taken in clear. */
+static void
+begin_tls(struct guard *guard, struct session *session)
+{
+	unsigned char binding[TLS_BINDING_LEN];
+	struct tls_info info;
+	bool bound;
+
+	if (!shake_hands(guard, session)) {
+		give_up_tls(guard, session);
+		return;
+	}
+	guard->stale = tls_is_stale(guard->tls);
+	tls_describe(guard->tls, &info);
+	bound = config_has_auth(guard->config) &&
+	    tls_binding(guard->tls, binding);
+	session_secured(session, &info, bound ? binding : NULL);
+	explicit_bzero(binding, sizeof(binding));
+}
+
+/* TLS before the greeting (RFC 8314, 3.3). */
+static void
+begin_implicit(struct guard *guard, struct session *session)
+{
+	if (open_tls(guard, session)) {
+		begin_tls(guard, session);
+		return;
+	}
+	session->end = end_name(PROTOCOL_END_TLS);
+	give_up_tls(guard, session);
+}
+
+/* --- what the language wants --- */
+
+/* Who guesses passwords waits, each time twice as long. */
+static void
+delay(const struct guard *guard, unsigned failures)
+{
+	time_t most = (time_t)guard->config->auth_delay << (failures - 1);
+	time_t end = seconds() + (most < DELAY_MAX ? most : DELAY_MAX);
+
+	while (guard->config->auth_delay > 0 && !stopping && seconds() < end)
+		(void)poll(NULL, 0, 1000); /* a signal may end it early */
+}
+
+static void
+authenticate(
+    struct guard *guard, struct session *session, enum protocol_want want)
+{
+	unsigned before = session->protocol.auth_failures;
+
+	session_serve(session, want);
+	if (session->protocol.auth_failures > before)
+		delay(guard, session->protocol.auth_failures);
+}
+
 /* A signal must not make a file system give up in the middle of a commit. */
 static void
-serve(struct session *session, enum protocol_want want)
+commit(struct session *session, enum protocol_want want)
 {
 	sigset_t held, before;
 
-	if (want != PROTOCOL_WANT_COMMIT) {
-		session_serve(session, want);
-		return;
-	}
 	(void)sigfillset(&held); /* cannot fail, as the next ones */
 	(void)sigprocmask(SIG_BLOCK, &held, &before);
 	session_serve(session, want);
@@ -275,9 +437,6 @@ static void
 converse(
     struct session *session, struct guard *guard, const struct title *title)
 {
-	enum protocol_end why;
-
-	(void)is_due(guard, &session->protocol, &why); /* sets the alarm */
 	for (;;) {
 		enum protocol_want want;
 
@@ -297,32 +456,55 @@ converse(
 		case PROTOCOL_WANT_OUTPUT:
 			send_replies(guard, &session->protocol);
 			break;
+		case PROTOCOL_WANT_STARTTLS:
+			answer_starttls(guard, session);
+			break;
+		case PROTOCOL_WANT_HANDSHAKE:
+			send_replies(guard, &session->protocol);
+			begin_tls(guard, session);
+			break;
+		case PROTOCOL_WANT_AUTH_START:
+		case PROTOCOL_WANT_AUTH_STEP:
+			authenticate(guard, session, want);
+			break;
+		case PROTOCOL_WANT_COMMIT:
+			commit(session, want);
+			break;
 		case PROTOCOL_WANT_CLOSE:
 			send_replies(guard, &session->protocol);
+			finish_tls(guard, !guard->gone);
 			if (!guard->gone &&
 			    (!session->protocol.quit ||
 				has_unread(guard, session)))
 				serve_linger(guard->in_fd, guard->out_fd);
 			return;
 		default:
-			serve(session, want);
+			session_serve(session, want);
 			break;
 		}
 	}
 }
 
-void
-serve_session(struct session *session, int in_fd, int out_fd,
-    const struct config *config, const struct title *title)
+bool
+serve_session(struct session *session, const struct serve *serve)
 {
 	struct guard guard = {
-		.in_fd = in_fd,
-		.out_fd = out_fd,
-		.config = config,
+		.in_fd = serve->in_fd,
+		.out_fd = serve->out_fd,
+		.context = serve->tls,
+		.config = session->config,
 		.started = seconds(),
 	};
+	enum protocol_end why;
 
 	guard.progress = guard.started;
-	converse(session, &guard, title);
+	(void)is_due(&guard, &session->protocol, &why); /* sets the alarm */
+	if (guard.config->tls == CONFIG_TLS_IMPLICIT)
+		begin_implicit(&guard, session);
+	converse(session, &guard, serve->title);
+	finish_tls(&guard, false);
+	if (guard.context != serve->tls)
+		tls_close(guard.context);
 	session_finish(session);
+	return guard.stale || guard.context != serve->tls;
 }

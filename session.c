@@ -44,8 +44,8 @@ log_path(
 	log_field(record, key, "<%s>", text);
 }
 
-static void
-log_problem(const struct session *session, const char *text)
+void
+session_problem(const struct session *session, const char *text)
 {
 	struct log_record record;
 
@@ -59,7 +59,7 @@ static enum verdict
 from_store(struct session *session, enum verdict verdict)
 {
 	if (session->store.problem[0] != '\0')
-		log_problem(session, session->store.problem);
+		session_problem(session, session->store.problem);
 	session->store.problem[0] = '\0';
 	return verdict;
 }
@@ -68,7 +68,29 @@ static void
 note_problem(void *to, enum mailbox_note note, const char *text)
 {
 	if (note == MAILBOX_PROBLEM)
-		log_problem(to, text);
+		session_problem(to, text);
+}
+
+static void
+log_user(const struct session *session, struct log_record *record)
+{
+	if (session->submission.user[0] != '\0')
+		log_field(record, "user", "%s", session->submission.user);
+}
+
+/* How an exchange of AUTH ended. Who fails is whom fail2ban(1) looks for. */
+static void
+log_auth(const struct session *session, const char *result)
+{
+	const struct auth *auth = &session->submission.auth;
+	struct log_record record;
+
+	begin_record(session, &record, LOG_AUTHENTICATION);
+	log_field(&record, "result", "%s", result);
+	log_field(&record, "mechanism", "%s", auth->mechanism);
+	if (auth->user[0] != '\0')
+		log_field(&record, "user", "%s", auth->user);
+	log_write(session->log, &record);
 }
 
 static void
@@ -80,6 +102,7 @@ log_message(const struct session *session, unsigned stored, int64_t began)
 
 	begin_record(session, &record, LOG_MESSAGE);
 	log_field(&record, "id", "%s", protocol->id);
+	log_user(session, &record);
 	log_path(&record, "from", &session->sender);
 	log_field(&record, "to", "%s", session->recipients);
 	log_field(&record, "recipients", "%u", protocol->recipients);
@@ -135,18 +158,47 @@ remember(struct session *session, const struct address *recipient)
 }
 
 static enum verdict
+from_submission(
+    const struct session *session, enum verdict verdict, const char *problem)
+{
+	if (problem != NULL)
+		session_problem(session, problem);
+	return verdict;
+}
+
+static enum verdict
+begin_transaction(struct session *session)
+{
+	const struct protocol *protocol = &session->protocol;
+	const char *problem;
+	enum verdict verdict = submission_sender(&session->submission,
+	    &session->mailboxes, &protocol->path, &problem);
+
+	session->sender = protocol->path;
+	verdict = from_submission(session, verdict, problem);
+	return verdict == VERDICT_YES
+	    ? from_store(session,
+		  store_room(&session->store, protocol->parameters.size))
+	    : verdict;
+}
+
+static enum verdict
 add_recipient(struct session *session)
 {
 	const struct protocol *protocol = &session->protocol;
+	const char *problem;
 	enum verdict verdict;
 
 	session->found.len = 0;
 	verdict =
 	    mailbox_find(&session->mailboxes, &protocol->path, &session->found);
+	verdict = submission_recipient(
+	    &session->submission, &protocol->path, verdict, &problem);
+	verdict = from_submission(session, verdict, problem);
 	if (verdict == VERDICT_YES)
 		verdict = from_store(session,
-		    store_recipient(
-			&session->store, &session->found, protocol->size));
+		    store_recipient(&session->store, &session->found,
+			protocol->parameters.size));
 	if (verdict == VERDICT_YES)
 		remember(session, &protocol->path);
 	return verdict;
@@ -166,39 +218,84 @@ make_id(struct protocol *protocol, int64_t now)
 	    "%" PRIx64 "-%lx-%04x", (uint64_t)now, (long)getpid(), chance);
 }
 
+/* Whether what a submission server does to messages is to be done. */
+static bool
+is_submission(const struct session *session)
+{
+	return session->config->submission &&
+	    submission_is_known(&session->submission);
+}
+
+static void
+put_completed(void *to, const char *bytes, size_t len)
+{
+	store_append(to, bytes, len);
+}
+
+/* Our trace fields of the message that begins. */
+static size_t
+print_trace(const struct session *session, time_t when, char text[TRACE_MAX])
+{
+	const struct protocol *protocol = &session->protocol;
+	const struct peer *peer = session->peer;
+	bool hidden = session->config->hide_client && is_submission(session);
+	bool known = peer->literal[0] != '\0' && !hidden;
+
+	return trace_format(
+	    &(struct trace){
+		.reverse_path = &session->sender,
+		.recipient =
+		    protocol->recipients == 1 ? &session->recipient : NULL,
+		.helo = hidden ? "unknown" : protocol->helo,
+		.peer = known ? peer->literal : NULL,
+		.hostname = session->settings.hostname,
+		.id = protocol->id,
+		.extended = protocol->extended,
+		.lmtp = session->settings.lmtp,
+		.utf8 = protocol->parameters.utf8,
+		.tls = protocol->secure,
+		.authenticated = protocol->authenticated,
+		.cipher = session->tls.cipher,
+		.group = session->tls.group,
+		.newline = protocol->newline,
+		.when = when,
+	    },
+	    text);
+}
+
 static enum verdict
 open_message(struct session *session)
 {
 	struct protocol *protocol = &session->protocol;
-	const struct peer *peer = session->peer;
 	int64_t now = microseconds();
 	char text[TRACE_MAX];
 	enum verdict verdict;
-	size_t len;
 
 	make_id(protocol, now);
 	verdict = from_store(session,
 	    store_open(&session->store, protocol->id, (time_t)(now / 1000000)));
 	if (verdict != VERDICT_YES)
 		return verdict;
-	len = trace_format(
-	    &(struct trace){
-		.reverse_path = &session->sender,
-		.recipient =
-		    protocol->recipients == 1 ? &session->recipient : NULL,
-		.helo = protocol->helo,
-		.peer = peer->literal[0] == '\0' ? NULL : peer->literal,
-		.hostname = session->settings.hostname,
-		.id = protocol->id,
-		.extended = protocol->extended,
-		.lmtp = session->settings.lmtp,
-		.utf8 = protocol->utf8,
-		.newline = protocol->newline,
-		.when = (time_t)(now / 1000000),
-	    },
-	    text);
-	store_append(&session->store, text, len);
+	store_append(&session->store, text,
+	    print_trace(session, (time_t)(now / 1000000), text));
+	if (is_submission(session))
+		submission_open(&session->submission, protocol->id,
+		    (time_t)(now / 1000000), protocol->newline, put_completed,
+		    &session->store);
 	return VERDICT_YES;
+}
+
+static void
+append(struct session *session)
+{
+	const struct protocol *protocol = &session->protocol;
+
+	if (is_submission(session))
+		complete_add(&session->submission.complete, protocol->body,
+		    protocol->body_len);
+	else
+		store_append(
+		    &session->store, protocol->body, protocol->body_len);
 }
 
 /* How many recipients have the message. */
@@ -217,10 +314,14 @@ static enum verdict
 commit_message(struct session *session)
 {
 	int64_t began = microseconds();
-	enum verdict verdict = from_store(
-	    session, store_commit(&session->store, session->settings.lmtp));
-	unsigned stored = count_stored(session, verdict);
+	enum verdict verdict;
+	unsigned stored;
 
+	if (is_submission(session))
+		complete_end(&session->submission.complete);
+	verdict = from_store(
+	    session, store_commit(&session->store, session->settings.lmtp));
+	stored = count_stored(session, verdict);
 	if (stored > 0) {
 		session->messages++;
 		session->octets += session->store.size;
@@ -236,6 +337,47 @@ reset(struct session *session)
 	session->recipients[0] = '\0';
 	free(session->members);
 	session->members = NULL;
+	if (session->submission.auth.exchange != NULL) {
+		log_auth(session, "cancelled");
+		submission_cancel(&session->submission);
+	}
+}
+
+/* --- AUTH --- */
+
+static void
+offer_mechanisms(struct session *session)
+{
+	const char *problem;
+	const char *names =
+	    submission_mechanisms(&session->submission, &problem);
+
+	if (problem != NULL)
+		session_problem(session, problem);
+	protocol_mechanisms(&session->protocol, names);
+}
+
+static void
+authenticate(struct session *session, const char *mechanism)
+{
+	struct protocol *protocol = &session->protocol;
+	const char *challenge, *problem;
+	enum verdict verdict = submission_auth(&session->submission, mechanism,
+	    protocol->mechanism_len, protocol->response, protocol->response_len,
+	    &challenge, &problem);
+
+	if (problem != NULL)
+		session_problem(session, problem);
+	if (challenge != NULL) {
+		protocol_challenge(protocol, challenge);
+		return;
+	}
+	log_auth(session,
+	    verdict == VERDICT_YES		   ? "ok"
+		: verdict == VERDICT_NOT_AUTHENTIC ? "failed"
+		: verdict == VERDICT_LATER	   ? "later"
+						   : "malformed");
+	protocol_answer(protocol, verdict);
 }
 
 /* --- VRFY and EXPN --- */
@@ -295,11 +437,17 @@ session_serve(struct session *session, enum protocol_want want)
 	struct protocol *protocol = &session->protocol;
 
 	switch (want) {
+	case PROTOCOL_WANT_MECHANISMS:
+		offer_mechanisms(session);
+		break;
+	case PROTOCOL_WANT_AUTH_START:
+		authenticate(session, protocol->mechanism);
+		break;
+	case PROTOCOL_WANT_AUTH_STEP:
+		authenticate(session, NULL);
+		break;
 	case PROTOCOL_WANT_SENDER:
-		session->sender = protocol->path;
-		protocol_answer(protocol,
-		    from_store(
-			session, store_room(&session->store, protocol->size)));
+		protocol_answer(protocol, begin_transaction(session));
 		break;
 	case PROTOCOL_WANT_RECIPIENT:
 		protocol_answer(protocol, add_recipient(session));
@@ -314,8 +462,7 @@ session_serve(struct session *session, enum protocol_want want)
 		protocol_answer(protocol, open_message(session));
 		break;
 	case PROTOCOL_WANT_APPEND:
-		store_append(
-		    &session->store, protocol->body, protocol->body_len);
+		append(session);
 		break;
 	case PROTOCOL_WANT_COMMIT:
 		protocol_answer(protocol, commit_message(session));
@@ -350,6 +497,17 @@ session_mailboxes(struct mailboxes *mailboxes, const struct config *config,
 	return mailbox_open(mailboxes, config->domains);
 }
 
+struct tls_settings
+session_tls(const struct config *config)
+{
+	return (struct tls_settings){
+		.certificates = config->certificates,
+		.credentials = getenv("CREDENTIALS_DIRECTORY"),
+		.hostname = config->hostname,
+		.authorities = config->client_authorities,
+	};
+}
+
 void
 session_init(struct session *session, struct log *log)
 {
@@ -374,13 +532,14 @@ session_configure(struct session *session, const struct config *config)
 		.messages_max = (unsigned)config->messages,
 		.errors_max = (unsigned)config->errors,
 		.hops_max = (unsigned)config->hops,
+		.auth_failures_max = (unsigned)config->auth_failures,
 		.lmtp = config->lmtp,
 		.vrfy = config->vrfy,
 		.expn = config->expn,
+		.auth = config_has_auth(config),
+		.auth_required = config->submission,
 	};
-	session->newline = (enum config_newline)config->bare_newline;
-	session->reject_over_quota =
-	    config->over_quota == CONFIG_OVER_QUOTA_REJECT;
+	session->config = config;
 	return 0;
 }
 
@@ -389,7 +548,7 @@ session_is_current(const struct session *session, const struct config *config)
 {
 	struct stat named, opened;
 
-	return session->mailboxes.root_fd >= 0 &&
+	return session->config == config && session->mailboxes.root_fd >= 0 &&
 	    stat(config->domains, &named) == 0 &&
 	    fstat(session->mailboxes.root_fd, &opened) == 0 &&
 	    named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
@@ -398,18 +557,58 @@ session_is_current(const struct session *session, const struct config *config)
 void
 session_begin(struct session *session, const struct peer *peer, bool early)
 {
-	session->settings.bare_newline =
-	    session->newline == CONFIG_NEWLINE_ACCEPT ||
-	    (session->newline == CONFIG_NEWLINE_AUTO &&
+	const struct config *config = session->config;
+	struct protocol_settings *settings = &session->settings;
+	struct protocol *protocol = &session->protocol;
+	/* Nobody is between us and a local program. */
+	bool tls = config_has_tls(config) && peer->kind != PEER_LOCAL;
+
+	settings->bare_newline =
+	    config->bare_newline == CONFIG_NEWLINE_ACCEPT ||
+	    (config->bare_newline == CONFIG_NEWLINE_AUTO &&
 		peer->kind == PEER_NONE);
+	settings->starttls = tls && config->tls != CONFIG_TLS_IMPLICIT;
+	settings->tls_required = tls && config->tls == CONFIG_TLS_REQUIRE;
 	session->peer = peer;
 	session->mailboxes.here = peer->here;
 	session->end = "refused";
 	session->started = microseconds();
-	protocol_init(&session->protocol, &session->settings, early);
+	protocol_init(protocol, settings, early);
+	submission_begin(&session->submission, config, peer);
+	protocol->confidential =
+	    submission_is_confidential(&session->submission);
+	protocol->admitted = submission_is_known(&session->submission);
 	store_init(&session->store, session->mailboxes.root_fd,
 	    session->settings.hostname, session->mailboxes.members_max,
-	    session->reject_over_quota);
+	    config->over_quota == CONFIG_OVER_QUOTA_REJECT);
+}
+
+void
+session_secured(struct session *session, const struct tls_info *info,
+    const unsigned char *binding)
+{
+	session->tls = *info;
+	submission_secured(&session->submission, info, binding);
+	protocol_secured(&session->protocol);
+	session->protocol.admitted = submission_is_known(&session->submission);
+}
+
+/* What TLS came to. */
+static void
+log_tls(const struct session *session, struct log_record *record)
+{
+	const struct tls_info *tls = &session->tls;
+
+	if (tls->version == NULL)
+		return;
+	log_field(record, "tls", "%s", tls->version);
+	log_field(record, "cipher", "%s", tls->cipher);
+	if (tls->name[0] != '\0')
+		log_field(record, "servername", "%s", tls->name);
+	if (tls->client[0] != '\0')
+		log_field(record, "certificate", "%s", tls->client);
+	if (tls->resumed)
+		log_field(record, "resumed", "yes");
 }
 
 void
@@ -427,10 +626,15 @@ session_finish(struct session *session)
 	log_field(&record, "end", "%s", protocol->quit ? "quit" : session->end);
 	log_field(&record, "duration", "%" PRId64 ".%06" PRId64, took / 1000000,
 	    took % 1000000);
+	if (session->reason[0] != '\0')
+		log_field(&record, "reason", "%s", session->reason);
+	log_tls(session, &record);
+	log_user(session, &record);
 	if (session->unconfined != NULL)
 		log_field(&record, "unconfined", "%s", session->unconfined);
 	log_write(session->log, &record);
 	reset(session);
+	submission_finish(&session->submission);
 	store_free(&session->store);
 	mailbox_list_free(&session->found);
 	if (session->mailboxes.root_fd >= 0)

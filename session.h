@@ -2,7 +2,7 @@
 /* session.h - one session: the wiring between the language, the mailboxes, the
  * store and the log.
  *
- * Answers what protocol_step() wants, but for input and output. Knows no
+ * Answers what protocol_step() wants, but for input, output and TLS. Knows no
  * descriptor of the client, no signal and no verb. */
 #ifndef SESSION_H
 #define SESSION_H
@@ -13,8 +13,10 @@
 #include "lib/log.h"
 #include "lib/mailbox.h"
 #include "lib/peer.h"
+#include "lib/tls.h"
 #include "protocol.h"
 #include "store.h"
+#include "submission.h"
 
 enum { SESSION_RECIPIENTS_MAX = 1023 }; /* octets of them in a record */
 
@@ -23,12 +25,14 @@ struct session {
 	struct protocol protocol;
 	struct protocol_settings settings;
 	struct mailboxes mailboxes;
-	enum config_newline newline;
-	bool reject_over_quota;
+	const struct config *config;
+	struct submission submission;
+	struct tls_info tls; /* .version is NULL without TLS */
 	struct store store;
 	struct log *log;
 	const struct peer *peer;
 	const char *end;		  /* how it ended, for the record */
+	char reason[TLS_TEXT_MAX + 1];	  /* and why, or "" */
 	const char *unconfined;		  /* what the sandbox lacks, or NULL */
 	struct address sender, recipient; /* the first of the transaction */
 	char recipients[SESSION_RECIPIENTS_MAX + 1]; /* all, printed */
@@ -46,6 +50,9 @@ struct session {
 int session_mailboxes(struct mailboxes *mailboxes, const struct config *config,
     void (*note)(void *, enum mailbox_note, const char *), void *note_to);
 
+/* Where certificates are, from the settings, which outlive the result. */
+struct tls_settings session_tls(const struct config *config);
+
 /* Nothing but where records go. log outlives the session. */
 void session_init(struct session *session, struct log *log);
 
@@ -54,8 +61,9 @@ void session_init(struct session *session, struct log *log);
  * -1 with errno, and what was configured before stays. */
 int session_configure(struct session *session, const struct config *config);
 
-/* Whether the domains directory is still the one that was opened: another may
- * have been mounted or put in its place. */
+/* Whether these settings are the ones configured, and the domains directory is
+ * still the one that was opened: another may have been mounted or put in its
+ * place. */
 bool session_is_current(
     const struct session *session, const struct config *config);
 
@@ -64,7 +72,15 @@ bool session_is_current(
 void session_begin(
     struct session *session, const struct peer *peer, bool early);
 
-/* Do what protocol_step() wants; not for INPUT, OUTPUT and CLOSE. */
+/* TLS is on. binding: its tls-exporter, TLS_BINDING_LEN octets, or NULL. */
+void session_secured(struct session *session, const struct tls_info *info,
+    const unsigned char *binding);
+
+/* Tell the operator what he should mend. */
+void session_problem(const struct session *session, const char *text);
+
+/* Do what protocol_step() wants; not for INPUT, OUTPUT, STARTTLS, HANDSHAKE and
+ * CLOSE. */
 void session_serve(struct session *session, enum protocol_want want);
 
 /* The session is over: its record, and everything freed. */

@@ -19,19 +19,17 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "lib/calls.h"
+#include "confine.h"
+#include "lib/auth.h"
 #include "lib/listen.h"
 #include "lib/sandbox.h"
 #include "lib/systemd.h"
 #include "serve.h"
+#include "service.h"
 
 #ifndef VERSION
 #define VERSION "unknown"
 #endif
-
-enum {
-	FIELDS_ROOM = 1 << 20, /* of a file, for what we add to a message */
-};
 
 /* What a client is told where the fault is ours (RFC 5321, 3.1). */
 #define OUR_FAULT "4.3.5 service not available: a local configuration error"
@@ -39,20 +37,26 @@ enum {
 /* --- what there is to work with --- */
 
 struct server {
-	struct config config;
+	struct services services;
 	struct config_call call;
 	struct log log;
 	struct session session;
-	struct sandbox sandbox;
+	struct confinement confinement;
 	int in_fd, out_fd; /* of the client, or in_fd listens */
 	struct peer peer;
 	struct title title;
 	struct listen listen;
 	int argc;
 	char **argv;
+	bool stale; /* what was loaded before the fork is out of date */
 	char text[CONFIG_TEXT_MAX + SANDBOX_TEXT_MAX + 1]; /* of an obstacle */
-	char unconfined[SANDBOX_LAYERS * (SANDBOX_TEXT_MAX + 1)];
 };
+
+static const struct config *
+settings_of(const struct server *server)
+{
+	return &server->services.list[0].config;
+}
 
 /* Descriptors 0 to 2 must be open, or a file of ours would become one. */
 static bool
@@ -100,7 +104,7 @@ is_file(int fd)
 static void
 choose_log(struct server *server)
 {
-	const struct config *config = &server->config;
+	const struct config *config = settings_of(server);
 	bool client = is_one_socket(STDERR_FILENO, server->in_fd);
 
 	log_init(&server->log,
@@ -108,128 +112,6 @@ choose_log(struct server *server)
 		    (client && config->log == CONFIG_LOG_STDERR)
 		? log_choose(client)
 		: (enum log_destination)(config->log - CONFIG_LOG_JOURNAL));
-}
-
-/* A problem for each line of text. */
-static void
-log_lines(struct log *log, const char *text)
-{
-	struct log_record record;
-
-	while (*text != '\0') {
-		size_t len = strcspn(text, "\n");
-
-		log_begin(&record, LOG_PROBLEM);
-		log_field(&record, "problem", "%.*s", (int)len, text);
-		log_write(log, &record);
-		text += len + (text[len] == '\n');
-	}
-}
-
-/* --- the sandbox --- */
-
-static struct log *violation_log;
-
-/* A call was refused. It comes where it was made, not in between as other
- * signals do, so the log can be written to. The signal's own action comes
- * next, for whoever waits for us. */
-static void
-on_violation(int signal_number, siginfo_t *info, void *context)
-{
-	struct log_record record;
-
-	(void)context;
-	log_begin(&record, LOG_PROBLEM);
-	log_field(&record, "problem",
-	    "the sandbox refused system call %d (%s) and ended the process",
-	    info->si_syscall, calls_name(info->si_syscall, info->si_arch));
-	log_write(violation_log, &record);
-	(void)raise(signal_number);
-}
-
-static void
-catch_violations(struct log *log)
-{
-	struct sigaction on = {
-		.sa_sigaction = on_violation,
-		.sa_flags = SA_SIGINFO | (int)SA_RESETHAND,
-	};
-
-	violation_log = log;
-	(void)sigaction(SIGSYS, &on, NULL); /* cannot fail: it exists */
-}
-
-static bool
-is_confining(const struct server *server)
-{
-	return server->config.sandbox != CONFIG_SANDBOX_OFF && SANDBOX_CAN;
-}
-
-static void
-confine_tree(struct server *server)
-{
-	if (is_confining(server))
-		sandbox_tree(
-		    &server->sandbox, server->session.mailboxes.root_fd);
-}
-
-/* What is to hold for all sessions from here on. */
-static void
-confine_process(struct server *server)
-{
-	if (!is_confining(server))
-		return;
-	log_open(&server->log);
-	tzset();
-	catch_violations(&server->log);
-	sandbox_process(&server->sandbox, geteuid() == 0);
-	confine_tree(server);
-}
-
-static void
-confine_session(struct server *server)
-{
-	const struct config *config = &server->config;
-	struct sandbox_limits limits = { .memory = config->memory };
-
-	if (!is_confining(server))
-		return;
-	/* Records and replies that go to a file of any size are no message. */
-	if (config->message_size > 0 && !is_file(STDERR_FILENO) &&
-	    !is_file(server->out_fd))
-		limits.file_size = config->message_size + FIELDS_ROOM;
-	sandbox_session(&server->sandbox, &limits);
-}
-
-/* The last of it, once. */
-static void
-confine_calls(struct server *server, bool listener)
-{
-	if (is_confining(server) &&
-	    !sandbox_is_active(&server->sandbox, SANDBOX_SECCOMP))
-		sandbox_calls(&server->sandbox, listener);
-}
-
-/* What the sandbox lacks though it is wanted: "landlock: not in this kernel;
- * ...", or NULL. */
-static const char *
-unconfined(struct server *server)
-{
-	char text[SANDBOX_TEXT_MAX + 1];
-	size_t len = 0;
-
-	if (!is_confining(server) &&
-	    server->config.sandbox != CONFIG_SANDBOX_REQUIRE)
-		return NULL;
-	for (enum sandbox_layer i = 0; i < SANDBOX_LAYERS; i++) {
-		if (sandbox_is_active(&server->sandbox, i))
-			continue;
-		sandbox_describe(&server->sandbox, i, text);
-		len += (size_t)snprintf(server->unconfined + len,
-		    sizeof(server->unconfined) - len, "%s%s: %s",
-		    len > 0 ? "; " : "", sandbox_name(i), text);
-	}
-	return len > 0 ? server->unconfined : NULL;
 }
 
 /* --- one session --- */
@@ -241,6 +123,7 @@ spoke_early(const struct config *config, const struct peer *peer, int fd)
 
 	return peer->kind == PEER_NETWORK &&
 	    config->early_talker == CONFIG_EARLY_REFUSE &&
+	    config->tls != CONFIG_TLS_IMPLICIT &&
 	    recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
@@ -260,19 +143,46 @@ give_up(struct server *server, const char *text, int status)
 
 /* A session that is ready but for its peer. */
 static int
-serve_peer(struct server *server)
+serve_peer(struct server *server, struct tls *tls)
 {
+	const struct serve serve = {
+		.in_fd = server->in_fd,
+		.out_fd = server->out_fd,
+		.title = &server->title,
+		.tls = tls,
+	};
+	struct session *session = &server->session;
 	int on = 1;
 
 	/* A reply never waits for the acknowledgement of the one before. */
 	if (server->peer.kind == PEER_NETWORK)
 		(void)setsockopt(server->out_fd, IPPROTO_TCP, TCP_NODELAY, &on,
 		    sizeof(on)); /* else it is slower, no more */
-	session_begin(&server->session, &server->peer,
-	    spoke_early(&server->config, &server->peer, server->in_fd));
-	serve_session(&server->session, server->in_fd, server->out_fd,
-	    &server->config, &server->title);
+	session_begin(session, &server->peer,
+	    spoke_early(session->config, &server->peer, server->in_fd));
+	server->stale = serve_session(session, &serve);
 	return EX_OK;
+}
+
+/* Who is at the other end. */
+static void
+meet(struct server *server, const struct config *config)
+{
+	peer_describe(server->in_fd, &server->peer);
+	if (server->peer.kind == PEER_LOCAL && config->submission)
+		peer_name_user(&server->peer);
+}
+
+/* Where mail lives for the sessions of a service. Returns NULL, or what is in
+ * the way. */
+static const char *
+configure(struct server *server, const struct config *config)
+{
+	if (session_configure(&server->session, config) == 0)
+		return NULL;
+	(void)snprintf(server->text, sizeof(server->text), "domains = %s: %s",
+	    config->domains, strerror(errno));
+	return server->text;
 }
 
 /* Who we are and where mail lives. Returns NULL, or what is in the way, and
@@ -281,32 +191,47 @@ static const char *
 prepare(struct server *server, int *status)
 {
 	const char *obstacle =
-	    sandbox_become(server->config.user, server->text);
+	    sandbox_become(settings_of(server)->user, server->text);
 
 	*status = EX_CONFIG;
 	if (obstacle != NULL)
 		return obstacle;
-	if (session_configure(&server->session, &server->config) == 0)
-		return NULL;
 	*status = EX_OSERR;
-	(void)snprintf(server->text, sizeof(server->text), "domains = %s: %s",
-	    server->config.domains, strerror(errno));
-	return server->text;
+	return configure(server, settings_of(server));
+}
+
+/* The sandbox around what is prepared. */
+static void
+confine_tree(struct server *server)
+{
+	confine_files(&server->confinement, &server->services,
+	    server->session.mailboxes.root_fd);
+}
+
+/* Records and replies that go to a file of any size are no message. */
+static void
+confine(struct server *server, const struct config *config)
+{
+	confine_session(&server->confinement, config,
+	    !is_file(STDERR_FILENO) && !is_file(server->out_fd));
 }
 
 /* A session that is confined as far as it can be. */
 static int
-serve_confined(struct server *server)
+serve_confined(struct server *server, struct tls *tls)
 {
-	if (server->config.sandbox == CONFIG_SANDBOX_REQUIRE &&
-	    unconfined(server) != NULL)
-		return give_up(server, server->unconfined, EX_UNAVAILABLE);
-	return serve_peer(server);
+	struct confinement *confinement = &server->confinement;
+
+	if (confine_forbids(confinement))
+		return give_up(
+		    server, confine_lacks(confinement), EX_UNAVAILABLE);
+	return serve_peer(server, tls);
 }
 
 static int
 serve_one(struct server *server, bool loaded)
 {
+	struct confinement *confinement = &server->confinement;
 	const char *obstacle = server->call.problems;
 	int status = EX_CONFIG;
 
@@ -315,11 +240,12 @@ serve_one(struct server *server, bool loaded)
 		obstacle = prepare(server, &status);
 	if (obstacle != NULL)
 		return give_up(server, obstacle, status);
-	confine_process(server);
-	confine_session(server);
-	confine_calls(server, false);
-	server->session.unconfined = unconfined(server);
-	return serve_confined(server);
+	confine_process(confinement, settings_of(server), &server->log);
+	confine_tree(server);
+	confine(server, settings_of(server));
+	confine_calls(confinement, &server->services, false);
+	server->session.unconfined = confine_lacks(confinement);
+	return serve_confined(server, NULL);
 }
 
 /* --- the accept loop --- */
@@ -349,16 +275,15 @@ log_listener(struct server *server, const char *state, const char *reason,
 static void
 open_or_close(struct server *server, const char *obstacle, bool stays)
 {
-	const struct config *config = &server->config;
+	struct confinement *confinement = &server->confinement;
+	const struct config *config = settings_of(server);
 
 	if (obstacle == NULL) {
-		if (sandbox_is_active(&server->sandbox, SANDBOX_PRIVILEGES))
-			confine_tree(server);
-		else
-			confine_process(server);
-		confine_calls(server, true);
-		if (config->sandbox == CONFIG_SANDBOX_REQUIRE)
-			obstacle = unconfined(server);
+		confine_process(confinement, config, &server->log);
+		confine_tree(server);
+		confine_calls(confinement, &server->services, true);
+		if (confine_forbids(confinement))
+			obstacle = confine_lacks(confinement);
 	}
 	if (obstacle != NULL)
 		log_lines(&server->log, obstacle);
@@ -370,9 +295,18 @@ open_or_close(struct server *server, const char *obstacle, bool stays)
 		.idle_exit = (unsigned)config->idle_exit,
 		.stays = stays,
 		.closed = obstacle == NULL ? NULL : OUR_FAULT,
+		.before_session = service_rotate,
+		.to = &server->services,
 	    });
 	log_listener(server, obstacle == NULL ? "ready" : "closed", NULL,
-	    obstacle == NULL ? unconfined(server) : NULL);
+	    obstacle == NULL ? confine_lacks(confinement) : NULL);
+}
+
+static const char *
+load(struct server *server)
+{
+	return service_load(&server->services, server->listen.listeners,
+	    &server->call, server->argc, server->argv);
 }
 
 /* SIGHUP: the settings anew; where they are wrong, those from before. Once we
@@ -380,54 +314,62 @@ open_or_close(struct server *server, const char *obstacle, bool stays)
 static void
 reload(struct server *server)
 {
-	static struct config before;
-	const char *obstacle = server->call.problems;
+	struct services before = server->services;
 	bool closed = server->listen.settings.closed != NULL;
+	const char *obstacle = load(server);
 	int status;
 
-	before = server->config;
-	if (config_load(&server->config, &server->call, server->argc,
-		server->argv) == 0) {
-		if (!closed) {
-			memcpy(server->config.user, before.user,
-			    sizeof(before.user));
-			server->config.sandbox = before.sandbox;
-		}
-		obstacle = prepare(server, &status);
+	if (obstacle == NULL && !closed) {
+		struct config *config = &server->services.list[0].config;
+
+		memcpy(config->user, before.list[0].config.user,
+		    sizeof(config->user));
+		config->sandbox = before.list[0].config.sandbox;
 	}
+	if (obstacle == NULL)
+		obstacle = prepare(server, &status);
 	if (obstacle == NULL) {
+		service_free(&before);
+		service_open_tls(&server->services, &server->log);
 		open_or_close(server, NULL, server->listen.settings.stays);
 		return;
 	}
-	server->config = before;
 	log_lines(&server->log, obstacle);
+	service_free(&server->services);
+	server->services = before;
 	listen_ready(&server->listen, &server->listen.settings);
-	log_listener(server, "unchanged", "reason", NULL);
+	log_listener(server, "unchanged", NULL, NULL);
 }
 
 /* In a child: the session, with what was prepared for it. */
 static int
 serve_connection(struct server *server)
 {
+	const struct services *services = &server->services;
+	const struct service *service =
+	    &services->list[services->of[server->listen.listener]];
+	struct confinement *confinement = &server->confinement;
 	bool locked;
 	int status;
 
 	server->in_fd = server->out_fd = server->listen.fd;
-	peer_describe(server->listen.fd, &server->peer);
-	if (!session_is_current(&server->session, &server->config)) {
-		const char *obstacle = prepare(server, &status);
+	meet(server, &service->config);
+	if (!session_is_current(&server->session, &service->config)) {
+		const char *obstacle = configure(server, &service->config);
 
 		if (obstacle != NULL)
-			return give_up(server, obstacle, status);
+			return give_up(server, obstacle, EX_OSERR);
 		confine_tree(server);
 	}
-	locked = sandbox_is_active(&server->sandbox, SANDBOX_LANDLOCK);
-	confine_session(server);
+	locked = confine_has_files(confinement);
+	confine(server, &service->config);
 	/* What the loop lacks it has said. */
-	if (locked && !sandbox_is_active(&server->sandbox, SANDBOX_LANDLOCK))
-		server->session.unconfined = unconfined(server);
-	status = serve_confined(server);
+	if (locked && !confine_has_files(confinement))
+		server->session.unconfined = confine_lacks(confinement);
+	status = serve_confined(server, service->tls);
 	listen_count(&server->listen, server->session.messages);
+	if (server->stale)
+		listen_tell_stale(&server->listen);
 	return status;
 }
 
@@ -449,7 +391,7 @@ move_listener(int fd)
 
 /* The listening sockets from first on. */
 static int
-serve_many(struct server *server, int first, unsigned count, bool loaded)
+serve_many(struct server *server, int first, unsigned count)
 {
 	/* inetd and the service manager start us again. */
 	bool stays = first != STDIN_FILENO && !systemd_started_us();
@@ -463,8 +405,16 @@ serve_many(struct server *server, int first, unsigned count, bool loaded)
 		return EX_CONFIG;
 	}
 	serve_catch_signals();
-	obstacle = prepare(server, &status);
-	open_or_close(server, loaded ? obstacle : server->call.problems, stays);
+	obstacle = load(server);
+	if (server->services.list == NULL) {
+		log_lines(&server->log, obstacle);
+		return EX_OSERR;
+	}
+	if (obstacle == NULL)
+		obstacle = prepare(server, &status);
+	if (obstacle == NULL)
+		service_open_tls(&server->services, &server->log);
+	open_or_close(server, obstacle, stays);
 	for (;;)
 		switch (listen_next(&server->listen)) {
 		case LISTEN_SESSION:
@@ -472,8 +422,11 @@ serve_many(struct server *server, int first, unsigned count, bool loaded)
 		case LISTEN_RELOAD:
 			reload(server);
 			break;
+		case LISTEN_STALE:
+			service_open_tls(&server->services, &server->log);
+			break;
 		case LISTEN_DRAIN:
-			log_listener(server, "draining", "reason", NULL);
+			log_listener(server, "draining", NULL, NULL);
 			break;
 		case LISTEN_REFUSED:
 			log_listener(
@@ -484,7 +437,7 @@ serve_many(struct server *server, int first, unsigned count, bool loaded)
 			log_lines(&server->log, server->listen.text);
 			break;
 		default:
-			log_listener(server, "done", "reason", NULL);
+			log_listener(server, "done", NULL, NULL);
 			return EX_OK;
 		}
 }
@@ -497,11 +450,13 @@ show_sandbox(struct server *server)
 {
 	char text[SANDBOX_TEXT_MAX + 1];
 
-	confine_process(server);
-	confine_session(server);
-	confine_calls(server, false);
+	confine_process(
+	    &server->confinement, settings_of(server), &server->log);
+	confine_tree(server);
+	confine(server, settings_of(server));
+	confine_calls(&server->confinement, &server->services, false);
 	for (enum sandbox_layer i = 0; i < SANDBOX_LAYERS; i++) {
-		sandbox_describe(&server->sandbox, i, text);
+		sandbox_describe(&server->confinement.sandbox, i, text);
 		(void)printf("sandbox: %s: %s\n", sandbox_name(i), text);
 	}
 }
@@ -515,6 +470,8 @@ report(struct server *server, bool loaded)
 	int status;
 
 	switch (call->action) {
+	case CONFIG_HASH:
+		return auth_hash_password(call->kind);
 	case CONFIG_HELP:
 		config_help(stdout);
 		return EX_OK;
@@ -528,7 +485,7 @@ report(struct server *server, bool loaded)
 		(void)fputs(call->problems, stdout);
 	for (const char *at = call->problems; *at != '\0'; at++)
 		problems += *at == '\n';
-	obstacle = sandbox_become(server->config.user, server->text);
+	obstacle = sandbox_become(settings_of(server)->user, server->text);
 	if (obstacle != NULL) {
 		(void)puts(obstacle);
 		problems++;
@@ -536,11 +493,11 @@ report(struct server *server, bool loaded)
 	if (call->action == CONFIG_EXPLAIN)
 		return problems > 0
 		    ? EX_CONFIG
-		    : check_explain(&server->config, call->address);
-	status = check_domains(&server->config, problems);
+		    : check_explain(settings_of(server), call->address);
+	problems += check_secrets(settings_of(server));
+	status = check_domains(settings_of(server), problems);
 	show_sandbox(server);
-	if (server->config.sandbox == CONFIG_SANDBOX_REQUIRE &&
-	    unconfined(server) != NULL) {
+	if (confine_forbids(&server->confinement)) {
 		(void)puts("sandbox = require: that is not all of it");
 		status = EX_CONFIG;
 	}
@@ -550,7 +507,9 @@ report(struct server *server, bool loaded)
 int
 main(int argc, char *argv[])
 {
-	static struct server server;
+	static struct service own;
+	static struct server server; /* without a value it takes no room in
+				      * the file */
 	unsigned passed = 0;
 	bool loaded;
 
@@ -558,13 +517,15 @@ main(int argc, char *argv[])
 		return EX_OSERR;
 	unblock_signals();
 	title_init(&server.title, &argv);
+	server.services.list = &own;
+	server.services.len = 1;
 	server.argc = argc;
 	server.argv = argv;
 	server.in_fd = STDIN_FILENO;
 	server.out_fd = STDOUT_FILENO;
 	session_init(&server.session, &server.log);
-	sandbox_init(&server.sandbox);
-	loaded = config_load(&server.config, &server.call, argc, argv) == 0;
+	confine_init(&server.confinement);
+	loaded = config_load(&own.config, &server.call, argc, argv, NULL) == 0;
 	if (server.call.action != CONFIG_RUN) {
 		int status = report(&server, loaded);
 
@@ -581,6 +542,8 @@ main(int argc, char *argv[])
 	choose_log(&server);
 	if (server.peer.kind == PEER_LISTENING || passed > 1)
 		return serve_many(
-		    &server, server.in_fd, passed > 0 ? passed : 1, loaded);
+		    &server, server.in_fd, passed > 0 ? passed : 1);
+	if (server.peer.kind == PEER_LOCAL && own.config.submission)
+		peer_name_user(&server.peer);
 	return serve_one(&server, loaded);
 }

@@ -91,7 +91,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(text, data, size);
 	if (defaults.hostname[0] == '\0')
-		MUST(config_load(&defaults, &call, 2, argv) == 0);
+		MUST(config_load(&defaults, &call, 2, argv, NULL) == 0);
 	memset(&guarded, 'g', sizeof(guarded));
 	for (int turn = 0; turn < 2; turn++) {
 		int problems;

@@ -38,6 +38,7 @@ struct model {
 	size_t len, at;
 	const char *reply[INPUT_MAX];
 	size_t replies, next;
+	bool exchange;			/* of AUTH: a response is next */
 	size_t recipients;		/* accepted in this transaction */
 	char text[INPUT_MAX], body[INPUT_MAX];
 	size_t text_len, body_len;	/* of the message: sent, to be stored */
@@ -85,10 +86,10 @@ name_len(const char *line, size_t len)
 {
 	size_t colon = 0;
 
-	while (colon < len && colon <= PROTOCOL_FIELD_MAX &&
+	while (colon < len && colon <= BODY_FIELD_MAX &&
 	    line[colon] != ':')
 		colon++;
-	if (colon == len || colon > PROTOCOL_FIELD_MAX)
+	if (colon == len || colon > BODY_FIELD_MAX)
 		return 0;
 	while (colon > 0 && (line[colon - 1] == ' ' ||
 	    line[colon - 1] == '\t'))
@@ -247,6 +248,32 @@ has_control(const char *text, size_t len)
 	return false;
 }
 
+/* A line of an exchange of AUTH: another challenge, or the end. */
+static bool
+take_response(struct model *model, const char *line, size_t len)
+{
+	const char *reply;
+	bool on = take_reply(model, &reply);
+
+	model->exchange = strncmp(reply, "334", 3) == 0;
+	MUST(!model->exchange || len % 4 == 0);
+	if (len == 1 && line[0] == '*')
+		MUST(strncmp(reply, "501", 3) == 0 || !on);
+	return on;
+}
+
+/* How long a line may be that begins here. */
+static size_t
+line_max(const struct model *model, const char *line, size_t len)
+{
+	size_t verb = 0;
+
+	while (verb < len && line[verb] != ' ')
+		verb++;
+	return model->exchange || word_is(line, verb, "AUTH") ?
+	    PROTOCOL_AUTH_MAX : PROTOCOL_LINE_MAX;
+}
+
 /* A command that is a line: its reply, and what comes after it. */
 static bool
 take_command(struct model *model, const char *line, size_t len, size_t size,
@@ -277,8 +304,17 @@ take_command(struct model *model, const char *line, size_t len, size_t size,
 	}
 	if (!take_reply(model, &reply))
 		return false;
+	if (strncmp(reply, "334", 3) == 0) {
+		model->exchange = true;
+		return true;
+	}
 	if (reply[0] == '3')
 		return take_data(model) && end_message(model, false);
+	if (reply[0] == '2' && word_is(line, verb, "STARTTLS")) {
+		MUST(model->settings->starttls && !model->early);
+		model->recipients = 0;
+		*chunks = false;
+	}
 	if (reply[0] == '2' && (word_is(line, verb, "EHLO") ||
 	    word_is(line, verb, "HELO") || word_is(line, verb, "LHLO") ||
 	    word_is(line, verb, "RSET") || word_is(line, verb, "MAIL"))) {
@@ -300,6 +336,7 @@ run_model(struct model *model)
 
 	model->next = 1;
 	model->recipients = 0;
+	model->exchange = false;
 	while (model->at < model->len) {
 		const char *line = model->in + model->at;
 		const char *lf = memchr(line, '\n', model->len - model->at);
@@ -312,7 +349,8 @@ run_model(struct model *model)
 			MUST(!take_reply(model, &reply));
 			break;
 		}
-		if (len >= PROTOCOL_LINE_MAX) {
+		if (len >= line_max(model, line, len)) {
+			model->exchange = false;
 			/* Too long: one reply at its end, or right now. */
 			if (lf == NULL && model->next == model->replies)
 				return;
@@ -330,8 +368,8 @@ run_model(struct model *model)
 			MUST(!take_reply(model, &reply));
 			break;
 		}
-		if (!take_command(model, line, len, line_size,
-		    &chunks))
+		if (!(model->exchange ? take_response(model, line, len) :
+		    take_command(model, line, len, line_size, &chunks)))
 			break;
 	}
 	MUST(model->next == model->replies);
@@ -376,10 +414,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.recipients_max = flags & 64 ? 2 : 1000,
 		.messages_max = flags & 128 ? 2 : 1000,
 		.errors_max = flags & 256 ? 2 : 1000,
+		.starttls = flags & 512, .auth = flags & 1024,
+		.tls_required = flags & 2048, .auth_required = flags & 16384,
+		.auth_failures_max = 3,
 	};
 	early = (flags & 0xe00) == 0xe00;
 
 	drive_start(&whole, &settings, early);
+	whole.protocol.confidential = flags & 32768;
 	drive_input(&whole, input, size, &(struct packets){ 0 });
 	MUST(replies_parse(whole.replies, whole.replies_len, model.reply,
 	    &model.replies));
@@ -393,6 +435,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	finish(&whole, (flags >> 12) % PROTOCOL_END_COUNT);
 
 	drive_start(&cut, &settings, early);
+	cut.protocol.confidential = flags & 32768;
 	drive_input(&cut, input, size, &packets);
 	finish(&cut, (flags >> 12) % PROTOCOL_END_COUNT);
 	MUST(whole.replies_len == cut.replies_len &&

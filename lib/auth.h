@@ -7,7 +7,8 @@
  *
  * Messages are base64, as SMTP carries them (RFC 4954, 4). Loads libgsasl and
  * libcrypt when an exchange begins. Knows users and passwords; knows no SMTP,
- * no descriptor of the client and no delay. A build without GNU SASL links
+ * no descriptor of the client and no delay. Whoever calls it has seen to it
+ * that a password cannot be overheard. A build without GNU SASL links
  * auth-none.c instead. */
 #ifndef AUTH_H
 #define AUTH_H
@@ -41,7 +42,7 @@ struct auth_channel {
 
 enum auth_result {
 	AUTH_MORE,	/* challenge is to be sent, auth_step is next */
-	AUTH_YES,	/* auth->user is who it is */
+	AUTH_YES,	/* auth->user is who it is, as the back end writes it */
 	AUTH_NO,	/* wrong credentials, or not for him */
 	AUTH_MALFORMED, /* a message that the mechanism does not know */
 	AUTH_UNKNOWN,	/* a mechanism that is not offered */
@@ -56,10 +57,14 @@ struct auth {
 	char user[AUTH_USER_MAX + 1]; /* of AUTH_YES; of AUTH_NO as far
 					    * as the client gave one */
 	char mechanism[AUTH_MECHANISM_MAX + 1]; /* of the exchange */
-	char challenge[AUTH_LINE_MAX + 1]; /* of AUTH_MORE: base64, a NUL */
-	char problem[AUTH_TEXT_MAX + 1];   /* for the operator, or "" */
-	struct auth_exchange *exchange;	   /* NULL where there is none */
-	int dovecot_fd;			   /* the connection to it, or -1 */
+	char challenge[AUTH_LINE_MAX + 1];     /* of AUTH_MORE: base64, a NUL */
+	char problem[AUTH_TEXT_MAX + 1];       /* for the operator, or ""; also
+					    * beside AUTH_YES: a bad line of
+					    * the password file, told once */
+	struct auth_exchange *exchange;	       /* NULL where there is none */
+	int dovecot_fd;			       /* the connection to it, or -1 */
+	char offered[AUTH_MECHANISMS_MAX + 1]; /* what may be started */
+	bool told;			       /* of a bad line */
 };
 
 /* Nothing begun. settings and channel outlive auth. */
@@ -72,7 +77,8 @@ void auth_init(struct auth *auth, const struct auth_settings *settings,
  * auth->problem, where the back end cannot be asked. */
 bool auth_mechanisms(struct auth *auth, char out[AUTH_MECHANISMS_MAX + 1]);
 
-/* Begin with a mechanism of that list (len octets, any case). response is the
+/* Begin with a mechanism of that list (len octets, any case); without one it is
+ * made now. response is the
  * initial response: base64 of response_len octets without padding errors, or
  * NULL where there was none ("=" of RFC 4954 is "" here). Never returns with
  * an exchange begun but by AUTH_MORE. */

@@ -59,6 +59,12 @@ static const struct test family = { {
     { 1, 15, 2, { SOCK_DGRAM, SOCK_RAW } },
     { 2, UINT32_MAX, 1, { 0 } },
 } };
+/* And streams, to a local socket. */
+static const struct test local_family = { {
+    { 0, UINT32_MAX, 2, { AF_UNIX, AF_NETLINK } },
+    { 1, 15, 3, { SOCK_STREAM, SOCK_DGRAM, SOCK_RAW } },
+    { 2, UINT32_MAX, 1, { 0 } },
+} };
 static const struct test no_delay = { {
     { 1, UINT32_MAX, 1, { IPPROTO_TCP } },
     { 2, UINT32_MAX, 1, { TCP_NODELAY } },
@@ -88,8 +94,8 @@ static const struct test plain_fork = { {
 	{ SIGCHLD } },
 } };
 
-/* Who may make a call: everybody, or the accept loop alone. */
-enum whose { ALL, LOOP };
+/* Who may make a call: everybody, the accept loop alone, or who may connect. */
+enum whose { ALL, LOOP, CONNECT };
 
 struct call {
 	unsigned number;
@@ -184,6 +190,10 @@ static const struct call calls[] = {
 	{ SYS_landlock_create_ruleset, LOOP, NULL },
 	{ SYS_landlock_add_rule, LOOP, NULL },
 	{ SYS_landlock_restrict_self, LOOP, NULL },
+	/* Dovecot's socket. Of the client's socket it could make a connection
+	 * to elsewhere, which Landlock forbids from version 4 on. */
+	{ SYS_socket, CONNECT, &local_family },
+	{ SYS_connect, CONNECT, NULL },
 /* older names of some of them, which newer architectures lack */
 #ifdef SYS_open
 	{ SYS_open, ALL, NULL },
@@ -304,42 +314,55 @@ join_segment(struct segment *segments, size_t len, struct segment next)
 
 /* A segment that begins with a number; call is its row, or NULL. */
 static struct segment
-segment_of(unsigned number, const struct call *call, enum calls_purpose purpose)
+segment_of(unsigned number, const struct call *call, unsigned purpose)
 {
-	bool loop = call != NULL && call->whose == LOOP;
-	bool known = call != NULL && (!loop || purpose == CALLS_LISTENER);
-
-	if (purpose == CALLS_FORKED)
+	if (purpose & CALLS_FORKED)
 		return (struct segment){
 			.from = number,
-			.verdict = loop ? REFUSE : ALLOW,
+			.verdict = call != NULL ? REFUSE : ALLOW,
 		};
 	return (struct segment){
 		.from = number,
-		.verdict = known ? ALLOW : REFUSE,
-		.test = known ? call->test : NULL,
+		.verdict = call != NULL ? ALLOW : REFUSE,
+		.test = call != NULL ? call->test : NULL,
 	};
+}
+
+/* Whether a row counts for a purpose. To a session of the accept loop only what
+ * it loses does. */
+static bool
+is_meant(const struct call *call, unsigned purpose)
+{
+	switch (call->whose) {
+	case LOOP:
+		return purpose & (CALLS_LISTENER | CALLS_FORKED);
+	case CONNECT:
+		return purpose & CALLS_CONNECT;
+	default:
+		return !(purpose & CALLS_FORKED);
+	}
 }
 
 /* All numbers from 0 on, cut into segments. Returns how many. */
 static size_t
-cut_segments(struct segment segments[SEGMENTS_MAX], enum calls_purpose purpose)
+cut_segments(struct segment segments[SEGMENTS_MAX], unsigned purpose)
 {
 	const struct call *known[NEWER] = { NULL };
 	size_t len = 0;
 
 	for (size_t i = 0; i < CALLS; i++)
-		known[calls[i].number] = &calls[i];
+		if (is_meant(&calls[i], purpose))
+			known[calls[i].number] = &calls[i];
 	for (unsigned i = 0; i < NEWER; i++)
 		len = join_segment(
 		    segments, len, segment_of(i, known[i], purpose));
 	segments[len++] = (struct segment){
 		.from = NEWER,
-		.verdict = purpose == CALLS_FORKED ? ALLOW : ABSENT,
+		.verdict = (purpose & CALLS_FORKED) ? ALLOW : ABSENT,
 	};
 	segments[len++] = (struct segment){
 		.from = X32,
-		.verdict = purpose == CALLS_FORKED ? ALLOW : REFUSE,
+		.verdict = (purpose & CALLS_FORKED) ? ALLOW : REFUSE,
 	};
 	segments[len++] = (struct segment){ .from = NONE, .verdict = ALLOW };
 	return len;
@@ -373,7 +396,7 @@ put_search(struct filter *filter, const struct segment *segments, size_t count)
 }
 
 static void
-write_filter(struct filter *filter, enum calls_purpose purpose)
+write_filter(struct filter *filter, unsigned purpose)
 {
 	struct segment segments[SEGMENTS_MAX];
 	size_t count = cut_segments(segments, purpose), next;
@@ -391,7 +414,7 @@ write_filter(struct filter *filter, enum calls_purpose purpose)
 }
 
 int
-calls_restrict(enum calls_purpose purpose)
+calls_restrict(unsigned purpose)
 {
 	struct filter filter;
 	struct sock_fprog program;

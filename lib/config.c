@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "network.h"
 
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"
@@ -20,7 +21,7 @@
 #define LOCALSTATEDIR "/var"
 #endif
 
-enum type { TEXT, HOST, PATH, COUNT, SIZE, TIME, CHOICE };
+enum type { TEXT, HOST, PATH, NETWORKS, ADDRESSES, COUNT, SIZE, TIME, CHOICE };
 
 enum { CHOICES_MAX = 5 };
 
@@ -95,6 +96,45 @@ static const struct row rows[] = {
 	    { "auto", "require", "off" } },
 	{ "memory", SIZE, FIELD(memory), "256M", 0, INT64_MAX,
 	    "most memory of a session, with K, M or G; 0 is no limit", { 0 } },
+	{ "tls", CHOICE, FIELD(tls), "offer", 0, 3,
+	    "TLS, where there are certificates; implicit: from the first octet",
+	    { "off", "offer", "require", "implicit" } },
+	{ "certificates", PATH, FIELD(certificates), "", 0, CONFIG_TEXT_MAX,
+	    "directory of NAME/fullchain.pem and NAME/privkey.pem; empty: none",
+	    { 0 } },
+	{ "client-authorities", PATH, FIELD(client_authorities), "", 0,
+	    CONFIG_TEXT_MAX,
+	    "file of authorities; clients are asked for a certificate", { 0 } },
+	{ "passwords", PATH, FIELD(passwords), "", 0, CONFIG_TEXT_MAX,
+	    "the password file; empty: no AUTH by it", { 0 } },
+	{ "dovecot-auth", PATH, FIELD(dovecot_auth), "", 0, CONFIG_TEXT_MAX,
+	    "Dovecot's socket for authentication, instead of passwords",
+	    { 0 } },
+	{ "auth-clear", CHOICE, FIELD(auth_clear), "no", BOOLEAN,
+	    "AUTH without TLS: not, or from this machine by loopback or pipe",
+	    { "no", "loopback" } },
+	{ "auth-failures", COUNT, FIELD(auth_failures), "3", 1, 1000,
+	    "most failed AUTH in a session", { 0 } },
+	{ "auth-delay", TIME, FIELD(auth_delay), "1s", 0, 60,
+	    "wait after a failed AUTH, each time twice as long", { 0 } },
+	{ "submission", CHOICE, FIELD(submission), "no", BOOLEAN,
+	    "the rules of a submission server, RFC 6409", { "no", "yes" } },
+	{ "sender", CHOICE, FIELD(sender), "own", 0, 1,
+	    "whose reverse-path a user may give in submission",
+	    { "own", "any" } },
+	{ "hide-client", CHOICE, FIELD(hide_client), "no", BOOLEAN,
+	    "leave the client out of Received in submission", { "no", "yes" } },
+	{ "user-messages", COUNT, FIELD(user_messages), "0", 0, 1000000,
+	    "most messages of a user in an hour; 0 is no limit", { 0 } },
+	{ "user-recipients", COUNT, FIELD(user_recipients), "0", 0, 10000000,
+	    "most recipients of a user in an hour; 0 is no limit", { 0 } },
+	{ "rates", PATH, FIELD(rates), "", 1, CONFIG_TEXT_MAX,
+	    "directory where these are counted", { 0 } },
+	{ "networks", NETWORKS, FIELD(networks), "", 0, CONFIG_TEXT_MAX,
+	    "networks that submit without AUTH; empty: none", { 0 } },
+	{ "network-recipients", ADDRESSES, FIELD(network_recipients), "", 0,
+	    CONFIG_TEXT_MAX, "domains and addresses that they may reach",
+	    { 0 } },
 	{ "log", CHOICE, FIELD(log), "auto", 0, 3, "where records go",
 	    { "auto", "journal", "syslog", "stderr" } },
 };
@@ -182,6 +222,12 @@ describe(const struct row *row, char *out, size_t size)
 	case PATH:
 		(void)snprintf(out, size, "a path");
 		break;
+	case NETWORKS:
+		(void)snprintf(out, size, "networks like 192.0.2.0/24");
+		break;
+	case ADDRESSES:
+		(void)snprintf(out, size, "domains and addresses");
+		break;
 	case TEXT:
 		(void)snprintf(out, size,
 		    "%" PRIu64 " to %" PRIu64 " characters", row->min,
@@ -209,9 +255,12 @@ set_text(const struct row *row, char *field, const char *value)
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)value[i] < ' ' || value[i] == 127)
 			return false;
-	if (row->type == HOST && !address_is_domain(value, len))
+	if ((row->type == HOST && !address_is_domain(value, len)) ||
+	    (row->type == NETWORKS && network_wrong(value, &len) != NULL) ||
+	    (row->type == ADDRESSES &&
+		network_not_address(value, &len) != NULL))
 		return false;
-	memcpy(field, value, len + 1);
+	memcpy(field, value, strlen(value) + 1);
 	return true;
 }
 
@@ -226,6 +275,8 @@ set(struct config *config, const struct row *row, const char *value)
 	case TEXT:
 	case HOST:
 	case PATH:
+	case NETWORKS:
+	case ADDRESSES:
 		return set_text(row, field, value);
 	case CHOICE:
 		while (row->choices[number] != NULL &&
@@ -314,6 +365,42 @@ parse_setting(struct config *config, struct config_call *call,
 	    : refuse(call, where, row, value);
 }
 
+bool
+config_has_tls(const struct config *config)
+{
+	return config->tls != CONFIG_TLS_OFF && config->certificates[0] != '\0';
+}
+
+bool
+config_has_auth(const struct config *config)
+{
+	return config->passwords[0] != '\0' ||
+	    config->dovecot_auth[0] != '\0' ||
+	    config->client_authorities[0] != '\0';
+}
+
+/* What each setting allows, but not together. Returns problems. */
+static int
+find_conflicts(const struct config *config, struct config_call *call)
+{
+	int problems = 0;
+
+	if (config->tls > CONFIG_TLS_OFFER && config->certificates[0] == '\0')
+		problems += problem(call,
+		    "tls = %s: needs certificates = DIRECTORY",
+		    config->tls == CONFIG_TLS_REQUIRE ? "require" : "implicit");
+	if (config->passwords[0] != '\0' && config->dovecot_auth[0] != '\0')
+		problems += problem(call,
+		    "passwords and dovecot-auth: users are in one of "
+		    "them, not in both");
+	if (config->networks[0] != '\0' &&
+	    config->network_recipients[0] == '\0')
+		problems += problem(call,
+		    "networks: needs network-recipients, those that may be "
+		    "reached without authentication");
+	return problems;
+}
+
 int
 config_parse(struct config *config, struct config_call *call, const char *file,
     const char *text, size_t len, const char *profile)
@@ -343,11 +430,32 @@ config_parse(struct config *config, struct config_call *call, const char *file,
 	return problems;
 }
 
+/* Whether text has a line [name]. */
+static bool
+has_section(const char *text, size_t len, const char *name)
+{
+	const char *end = text + len;
+	size_t name_len = strlen(name);
+
+	while (text < end) {
+		const char *lf = memchr(text, '\n', (size_t)(end - text));
+		size_t line_len = (size_t)((lf == NULL ? end : lf) - text);
+		const char *line = trim(text, &line_len);
+
+		if (line_len == name_len + 2 && *line == '[' &&
+		    line[line_len - 1] == ']' &&
+		    memcmp(line + 1, name, name_len) == 0)
+			return true;
+		text = lf == NULL ? end : lf + 1;
+	}
+	return false;
+}
+
 /* Read the file, if there is one; where it or a section of it was named there
- * must be. */
+ * must be. The section of a listener there may be. */
 static int
 read_file(struct config *config, struct config_call *call, bool named,
-    const char *profile)
+    const char *profile, const char *listener)
 {
 	FILE *in = fopen(call->file, "re");
 	char *text;
@@ -369,9 +477,13 @@ read_file(struct config *config, struct config_call *call, bool named,
 		result = problem(call, "%s: %s", call->file, strerror(errno));
 	else if (len > CONFIG_FILE_MAX)
 		result = problem(call, "%s: longer than 64 KiB", call->file);
-	else
+	else {
+		if (profile == NULL && listener != NULL &&
+		    has_section(text, len, listener))
+			profile = listener;
 		result =
 		    config_parse(config, call, call->file, text, len, profile);
+	}
 	(void)fclose(in);
 	free(text);
 	return result;
@@ -390,6 +502,8 @@ set_defaults(struct config *config, struct config_call *call)
 			(void)set(config, &rows[i], rows[i].start);
 	(void)snprintf(config->domains, sizeof(config->domains), "%s/domains",
 	    state != NULL ? state : LOCALSTATEDIR "/lib/smtpd");
+	(void)snprintf(config->rates, sizeof(config->rates), "%s/rates",
+	    state != NULL ? state : LOCALSTATEDIR "/lib/smtpd");
 	(void)snprintf(call->file, sizeof(call->file), "%s/smtpd.conf",
 	    configuration != NULL ? configuration : SYSCONFDIR "/smtpd");
 	if (gethostname(config->hostname, ADDRESS_DOMAIN_MAX) < 0 ||
@@ -403,18 +517,20 @@ enum { /* getopt_long values after the rows */
 	OPTION_PROFILE,
 	OPTION_CHECK,
 	OPTION_EXPLAIN,
+	OPTION_HASH,
 	OPTION_HELP,
 	OPTION_VERSION,
 };
 
 static void
-list_options(struct option options[ROWS + 7])
+list_options(struct option options[ROWS + 8])
 {
 	static const struct option others[] = {
 		{ "config", required_argument, NULL, OPTION_CONFIG },
 		{ "profile", required_argument, NULL, OPTION_PROFILE },
 		{ "check", no_argument, NULL, OPTION_CHECK },
 		{ "explain", required_argument, NULL, OPTION_EXPLAIN },
+		{ "hash-password", optional_argument, NULL, OPTION_HASH },
 		{ "help", no_argument, NULL, OPTION_HELP },
 		{ "version", no_argument, NULL, OPTION_VERSION },
 		{ NULL, 0, NULL, 0 },
@@ -465,6 +581,10 @@ take_option(struct pass *pass, int option)
 		pass->call->action = CONFIG_EXPLAIN;
 		pass->call->address = optarg;
 		return 0;
+	case OPTION_HASH:
+		pass->call->action = CONFIG_HASH;
+		pass->call->kind = optarg != NULL ? optarg : "scram-sha-256";
+		return 0;
 	case 'h':
 	case OPTION_HELP:
 		pass->call->action = CONFIG_HELP;
@@ -492,7 +612,7 @@ refuse_option(struct config_call *call, int option, const char *word)
 static int
 run_pass(struct pass *pass, int argc)
 {
-	struct option options[ROWS + 7];
+	struct option options[ROWS + 8];
 	int option, problems = 0;
 
 	list_options(options);
@@ -515,7 +635,7 @@ run_pass(struct pass *pass, int argc)
 
 int
 config_load(struct config *config, struct config_call *call, int argc,
-    char *const argv[])
+    char *const argv[], const char *listener)
 {
 	struct pass pass = {
 		.config = config,
@@ -530,11 +650,14 @@ config_load(struct config *config, struct config_call *call, int argc,
 	problems = run_pass(&pass, argc);
 	if (pass.file != NULL)
 		(void)snprintf(call->file, sizeof(call->file), "%s", pass.file);
-	if (call->action == CONFIG_HELP || call->action == CONFIG_VERSION)
+	if (call->action == CONFIG_HASH || call->action == CONFIG_HELP ||
+	    call->action == CONFIG_VERSION)
 		return problems == 0 ? 0 : -1;
-	problems += read_file(config, call, pass.file != NULL, pass.profile);
+	problems +=
+	    read_file(config, call, pass.file != NULL, pass.profile, listener);
 	pass.first = false;
 	problems += run_pass(&pass, argc);
+	problems += find_conflicts(config, call);
 	return problems == 0 ? 0 : -1;
 }
 
@@ -547,15 +670,18 @@ config_help(FILE *out)
 	set_defaults(&config, &call);
 	(void)fprintf(out,
 	    "usage: smtpd [-c FILE] [--profile=NAME] [--name=value ...]\n"
-	    "       smtpd --check | --explain=ADDRESS | --help | --version\n\n"
+	    "       smtpd --check | --explain=ADDRESS | "
+	    "--hash-password[=KIND]\n"
+	    "       smtpd --help | --version\n\n"
 	    "Speaks SMTP on standard input and output for one session and "
 	    "puts each message\ninto Maildirs. Settings are lines "
 	    "\"name = value\" of %s\nand flags --name=value, which win:\n\n",
 	    call.file);
 	for (size_t i = 0; i < ROWS; i++) {
-		const char *start = rows[i].type == PATH ? config.domains
-		    : rows[i].type == HOST		 ? config.hostname
-							 : rows[i].start;
+		/* Of texts those that were made up are shown, too. */
+		const char *start = rows[i].type <= ADDRESSES
+		    ? (const char *)&config + rows[i].offset
+		    : rows[i].start;
 
 		(void)fprintf(out, "  --%-19s %s (%s)\n", rows[i].name,
 		    rows[i].help, start);

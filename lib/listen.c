@@ -255,23 +255,30 @@ refuse(struct listen *listen, int fd, const struct listen_source *source)
 }
 
 static void
-become_child(struct listen *listen, int fd)
+become_child(struct listen *listen, int fd, unsigned listener)
 {
 	for (unsigned i = 0; i <= listen->listeners; i++)
 		close(listen->fds[i].fd);
 	listen->fd = fd;
+	listen->listener = listener;
 	/* Cannot fail: the set is one that was in force. */
 	(void)sigprocmask(SIG_SETMASK, &listen->before, NULL);
 }
 
 static enum listen_event
-start(struct listen *listen, int fd, const struct listen_source *source)
+start(struct listen *listen, int fd, const struct listen_source *source,
+    unsigned listener)
 {
-	pid_t pid = grow(listen) ? fork() : -1;
-	int error = errno;
+	pid_t pid;
+	int error;
+
+	if (listen->settings.before_session != NULL)
+		listen->settings.before_session(listen->settings.to);
+	pid = grow(listen) ? fork() : -1;
+	error = errno;
 
 	if (pid == 0) {
-		become_child(listen, fd);
+		become_child(listen, fd, listener);
 		return LISTEN_SESSION;
 	}
 	if (pid < 0) {
@@ -292,14 +299,14 @@ start(struct listen *listen, int fd, const struct listen_source *source)
 
 /* Accept a connection, and decide. */
 static enum listen_event
-take(struct listen *listen, int listener)
+take(struct listen *listen, unsigned listener)
 {
 	const struct listen_settings *settings = &listen->settings;
 	struct sockaddr_storage address = { 0 };
 	socklen_t len = sizeof(address);
 	struct listen_source source;
-	int fd =
-	    accept4(listener, (struct sockaddr *)&address, &len, SOCK_CLOEXEC);
+	int fd = accept4(listen->fds[1 + listener].fd,
+	    (struct sockaddr *)&address, &len, SOCK_CLOEXEC);
 
 	if (fd < 0)
 		switch (errno) {
@@ -323,7 +330,7 @@ take(struct listen *listen, int listener)
 	if (settings->sessions_per_source > 0 &&
 	    count_of(listen, &source) >= settings->sessions_per_source)
 		return refuse(listen, fd, &source);
-	return start(listen, fd, &source);
+	return start(listen, fd, &source, listener);
 }
 
 /* --- signals and time --- */
@@ -371,7 +378,12 @@ take_signal(struct listen *listen)
 			listen->reap = true;
 			break;
 		}
-	return listen->reap && reap(listen) ? LISTEN_CRASH : LISTEN_NOTHING;
+	if (listen->reap && reap(listen))
+		return LISTEN_CRASH;
+	return __atomic_exchange_n(
+		   &listen->shared->stale, false, __ATOMIC_RELAXED)
+	    ? LISTEN_STALE
+	    : LISTEN_NOTHING;
 }
 
 static void
@@ -495,7 +507,7 @@ listen_next(struct listen *listen)
 		/* Sessions that have ended no longer count by now. */
 		for (unsigned i = 1; i < count && event == LISTEN_NOTHING; i++)
 			if (listen->fds[i].revents != 0)
-				event = take(listen, listen->fds[i].fd);
+				event = take(listen, i - 1);
 	}
 	return event;
 }
@@ -560,9 +572,9 @@ listen_init(struct listen *listen, int first, unsigned count)
 	};
 	if (listen->fds[0].fd < 0)
 		return fail(listen, "signalfd");
-	listen->messages = mmap(NULL, sizeof(*listen->messages),
+	listen->shared = mmap(NULL, sizeof(*listen->shared),
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (listen->messages == MAP_FAILED)
+	if (listen->shared == MAP_FAILED)
 		return fail(listen, "mmap");
 	listen->watchdog = (int64_t)(systemd_watchdog() / 2000);
 	return 0;
@@ -578,11 +590,18 @@ listen_ready(struct listen *listen, const struct listen_settings *settings)
 unsigned long
 listen_messages(const struct listen *listen)
 {
-	return __atomic_load_n(listen->messages, __ATOMIC_RELAXED);
+	return __atomic_load_n(&listen->shared->messages, __ATOMIC_RELAXED);
 }
 
 void
 listen_count(struct listen *listen, unsigned messages)
 {
-	(void)__atomic_fetch_add(listen->messages, messages, __ATOMIC_RELAXED);
+	(void)__atomic_fetch_add(
+	    &listen->shared->messages, messages, __ATOMIC_RELAXED);
+}
+
+void
+listen_tell_stale(struct listen *listen)
+{
+	__atomic_store_n(&listen->shared->stale, true, __ATOMIC_RELAXED);
 }

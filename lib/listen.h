@@ -33,6 +33,8 @@ struct listen_settings {
 	unsigned drain_timeout;	      /* seconds for sessions after SIGTERM */
 	unsigned idle_exit;	      /* seconds without a session */
 	bool stays;		      /* nobody would start us again: no exit */
+	void (*before_session)(void *to); /* called before each fork, or NULL */
+	void *to;
 	const char *closed; /* why there is no service, with its enhanced
 			       * status code: told to each client; or NULL */
 };
@@ -41,6 +43,7 @@ enum listen_event {
 	LISTEN_NOTHING, /* never returned: go on */
 	LISTEN_SESSION, /* in a child: .fd is its connection */
 	LISTEN_RELOAD,	/* SIGHUP: read the settings again */
+	LISTEN_STALE,	/* listen_tell_stale() was called in a child */
 	LISTEN_DRAIN,	/* SIGTERM: no more sessions are taken */
 	LISTEN_CRASH,	/* a signal ended a session: .text says which, whose */
 	LISTEN_REFUSED, /* a limit was reached: .text says which. Told once
@@ -63,13 +66,18 @@ struct listen_child {
 	unsigned told; /* of enum listen_told */
 };
 
+struct listen_shared {
+	unsigned long messages; /* stored so far */
+	bool stale;
+};
+
 struct listen {
 	struct pollfd fds[1 + LISTEN_MAX]; /* signals, then the listeners */
 	unsigned listeners;
 	struct listen_settings settings;
 	struct listen_child *children;
 	size_t children_len, children_max;
-	unsigned long *messages; /* stored so far; shared with the children */
+	struct listen_shared *shared; /* with the children */
 	unsigned long refused;
 	sigset_t before; /* the signals that a child blocks */
 	bool reap;	 /* children have ended */
@@ -80,6 +88,7 @@ struct listen {
 	int64_t pause, watchdog;	/* how long; 0 for none */
 	char text[LISTEN_TEXT_MAX + 1]; /* of the event */
 	int fd;				/* of LISTEN_SESSION */
+	unsigned listener; /* which of them it came by, from 0 on */
 };
 
 /* Take over count listening sockets from descriptor first on, and SIGCHLD,
@@ -103,5 +112,8 @@ unsigned long listen_messages(const struct listen *listen);
 
 /* In a child: count messages that it has stored. */
 void listen_count(struct listen *listen, unsigned messages);
+
+/* In a child: something that was loaded before the fork is out of date. */
+void listen_tell_stale(struct listen *listen);
 
 #endif

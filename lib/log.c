@@ -31,6 +31,8 @@ static const struct {
 	    "MESSAGE_ID=5d2c6cbc1f0b4d0f9d7d0b8c2a4e6f12", LOG_NOTICE },
 	[LOG_PROBLEM] = { "problem",
 	    "MESSAGE_ID=5d2c6cbc1f0b4d0f9d7d0b8c2a4e6f13", LOG_ERR },
+	[LOG_AUTHENTICATION] = { "auth",
+	    "MESSAGE_ID=5d2c6cbc1f0b4d0f9d7d0b8c2a4e6f15", LOG_NOTICE },
 	[LOG_LISTENER] = { "listener",
 	    "MESSAGE_ID=5d2c6cbc1f0b4d0f9d7d0b8c2a4e6f14", LOG_INFO },
 };
@@ -254,5 +256,20 @@ log_write(struct log *log, const struct log_record *record)
 		if (write(STDERR_FILENO, log->out, len) < 0)
 			return; /* nowhere left to complain to */
 		break;
+	}
+}
+
+void
+log_lines(struct log *log, const char *text)
+{
+	struct log_record record;
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
+		log_begin(&record, LOG_PROBLEM);
+		log_field(&record, "problem", "%.*s", (int)len, text);
+		log_write(log, &record);
+		text += len + (text[len] == '\n');
 	}
 }

@@ -20,11 +20,12 @@ enum log_destination { LOG_TO_JOURNAL, LOG_TO_SYSLOG, LOG_TO_STDERR };
 
 /* Kinds of record; each has a name and an entry in the message catalog. */
 enum log_event {
-	LOG_SESSION,  /* a session ended */
-	LOG_MESSAGE,  /* a message was stored, or could not be */
-	LOG_REJECT,   /* a command or a message was refused */
-	LOG_PROBLEM,  /* something the operator should mend */
-	LOG_LISTENER, /* the accept loop began, changed or ended */
+	LOG_SESSION,	    /* a session ended */
+	LOG_MESSAGE,	    /* a message was stored, or could not be */
+	LOG_REJECT,	    /* a command or a message was refused */
+	LOG_PROBLEM,	    /* something the operator should mend */
+	LOG_AUTHENTICATION, /* an exchange of AUTH ended */
+	LOG_LISTENER,	    /* the accept loop began, changed or ended */
 	LOG_EVENT_COUNT,
 };
 
@@ -70,5 +71,8 @@ void log_field(struct log_record *record, const char *key, const char *format,
 /* Write the record. What no journal takes goes to syslog from then on; what
  * nobody takes is lost. */
 void log_write(struct log *log, const struct log_record *record);
+
+/* Write a LOG_PROBLEM for each line of text. */
+void log_lines(struct log *log, const char *text);
 
 #endif

@@ -35,6 +35,7 @@ struct search {
 	struct chain *seen; /* aliases already expanded */
 	size_t seen_len, seen_max;
 	unsigned members;
+	bool partial; /* go on after what stands in the way of a delivery */
 };
 
 /* What stands at a path beneath the domains directory. */
@@ -159,6 +160,21 @@ is_populated(const struct mailboxes *in)
 	return found;
 }
 
+static struct mailbox_target
+make_target(const char *path, size_t root_len, const struct stat *st)
+{
+	struct mailbox_target target = {
+		.root_len = root_len,
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.mode = st->st_mode,
+		.gid = st->st_gid,
+	};
+
+	memcpy(target.path, path, strlen(path) + 1);
+	return target;
+}
+
 static enum verdict
 add_target(struct search *search, const char *path, size_t root_len,
     const struct stat *st)
@@ -179,15 +195,7 @@ add_target(struct search *search, const char *path, size_t root_len,
 		list->targets = grown;
 		list->max = max;
 	}
-	list->targets[list->len] = (struct mailbox_target){
-		.root_len = root_len,
-		.dev = st->st_dev,
-		.ino = st->st_ino,
-		.mode = st->st_mode,
-		.gid = st->st_gid,
-	};
-	memcpy(list->targets[list->len].path, path, strlen(path) + 1);
-	list->len++;
+	list->targets[list->len++] = make_target(path, root_len, st);
 	return VERDICT_YES;
 }
 
@@ -295,6 +303,10 @@ find_member(struct search *search, const char *directory, const char *path,
 	verdict = member->kind == ADDRESS_LOCAL
 	    ? find_in(search, directory, member, chain)
 	    : find_domain(search, member, chain);
+	if (search->partial &&
+	    (verdict == VERDICT_RELAY_DENIED ||
+		verdict == VERDICT_UNKNOWN_USER))
+		return VERDICT_YES; /* it leads nowhere here */
 	switch (verdict) {
 	case VERDICT_RELAY_DENIED:
 		note(search->in, MAILBOX_PROBLEM,
@@ -359,38 +371,59 @@ is_loop(const struct search *search, const char *path, const struct stat *st,
 	return false;
 }
 
+/* A line of the alias at path. *members counts those that are one. */
+static enum verdict
+find_line(struct search *search, const char *directory, const char *path,
+    unsigned number, const char *line, size_t len, const struct chain *chain,
+    unsigned *members)
+{
+	struct address member;
+	int parsed = mailbox_parse_alias(line, len, &member);
+
+	*members += parsed > 0;
+	if (parsed > 0)
+		return find_member(
+		    search, directory, path, number, &member, chain);
+	if (parsed == 0 || search->partial)
+		return VERDICT_YES;
+	note(
+	    search->in, MAILBOX_PROBLEM, "%s:%u: not an address", path, number);
+	return VERDICT_MISCONFIGURED;
+}
+
+/* Whether a line with this verdict is the last to look at. Too many members
+ * are too many for everybody. */
+static bool
+is_last(const struct search *search, enum verdict verdict)
+{
+	return verdict != VERDICT_YES &&
+	    (!search->partial || search->members > search->in->members_max);
+}
+
 static enum verdict
 find_members(struct search *search, const char *directory, const char *path,
     const char *text, size_t len, const struct chain *chain)
 {
 	const char *end = text + len, *line;
-	enum verdict verdict = VERDICT_YES;
+	enum verdict first = VERDICT_YES, verdict = VERDICT_YES;
 	unsigned number = 0, members = 0;
 
-	while (text < end && verdict == VERDICT_YES) {
+	while (text < end && !is_last(search, verdict)) {
 		size_t line_len = next_line(&text, end, &line);
-		struct address member;
-		int parsed = mailbox_parse_alias(line, line_len, &member);
 
-		number++;
-		if (parsed > 0) {
-			members++;
-			verdict = find_member(
-			    search, directory, path, number, &member, chain);
-		} else if (parsed < 0) {
-			note(search->in, MAILBOX_PROBLEM,
-			    "%s:%u: not an address", path, number);
-			verdict = VERDICT_MISCONFIGURED;
-		}
+		verdict = find_line(search, directory, path, ++number, line,
+		    line_len, chain, &members);
+		if (first == VERDICT_YES)
+			first = verdict;
 	}
-	if (verdict == VERDICT_YES && members == 0) {
+	if (first == VERDICT_YES && members == 0 && !search->partial) {
 		note(search->in, MAILBOX_PROBLEM,
 		    "%s: an alias without an "
 		    "address",
 		    path);
-		verdict = VERDICT_MISCONFIGURED;
+		first = VERDICT_MISCONFIGURED;
 	}
-	return verdict;
+	return first;
 }
 
 static enum verdict
@@ -664,6 +697,77 @@ mailbox_find(const struct mailboxes *mailboxes, const struct address *address,
 		list->len = before;
 	free(search.seen);
 	return verdict;
+}
+
+enum verdict
+mailbox_reach(const struct mailboxes *mailboxes, const struct address *address,
+    struct mailbox_list *list)
+{
+	struct search search = {
+		.in = mailboxes,
+		.list = list,
+		.partial = true,
+	};
+	enum verdict verdict = find_domain(&search, address, NULL);
+
+	free(search.seen);
+	return verdict;
+}
+
+/* The mailbox of a name in a directory; *absent where nothing has it. */
+static enum verdict
+exact_in(const struct mailboxes *in, const char *directory, const char *local,
+    struct mailbox_target *out, bool *absent)
+{
+	char path[MAILBOX_PATH_MAX];
+	struct stat st;
+	enum entry entry;
+
+	join(path, directory, local, strlen(local));
+	entry = look(in, path, &st);
+	*absent = entry == ENTRY_NONE;
+	if (entry == ENTRY_ERROR)
+		return VERDICT_MISCONFIGURED;
+	if (entry == ENTRY_LATER)
+		return VERDICT_LATER;
+	if (entry != ENTRY_DIRECTORY)
+		return VERDICT_UNKNOWN_USER;
+	*out = make_target(path, strlen(path), &st);
+	return VERDICT_YES;
+}
+
+enum verdict
+mailbox_exact(const struct mailboxes *mailboxes, const struct address *address,
+    struct mailbox_target *out)
+{
+	struct search search = { .in = mailboxes };
+	char domain[IDN_MAX + 1], local[ADDRESS_LOCAL_MAX + 1];
+	enum verdict verdict = fold_domain(&search, address, domain);
+	struct stat st;
+	bool absent;
+
+	fold_local(address, local);
+	if (verdict == VERDICT_RELAY_DENIED ||
+	    !is_name(local, address->local_len))
+		return VERDICT_UNKNOWN_USER;
+	if (verdict != VERDICT_YES)
+		return verdict;
+	verdict = exact_in(mailboxes, domain, local, out, &absent);
+	if (!absent)
+		return verdict;
+	switch (look(mailboxes, domain, &st)) {
+	case ENTRY_NONE:
+	case ENTRY_FILE:
+		verdict = exact_in(mailboxes, any, local, out, &absent);
+		return absent && !is_populated(mailboxes) ? VERDICT_LATER
+							  : verdict;
+	case ENTRY_DIRECTORY:
+		return VERDICT_UNKNOWN_USER;
+	case ENTRY_ERROR:
+		return VERDICT_MISCONFIGURED;
+	default:
+		return VERDICT_LATER;
+	}
 }
 
 /* The alias file that an address names exactly, read whole. Returns its

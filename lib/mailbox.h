@@ -73,6 +73,18 @@ int mailbox_open(struct mailboxes *mailboxes, const char *root);
 enum verdict mailbox_find(const struct mailboxes *mailboxes,
     const struct address *address, struct mailbox_list *list);
 
+/* The same for who asks where an address leads, not whether mail can go there:
+ * in an alias, a member that is unknown or not local and a line that is no
+ * address are passed over. With VERDICT_YES list has all there is, which may
+ * be nothing; with another verdict it has what was found all the same. */
+enum verdict mailbox_reach(const struct mailboxes *mailboxes,
+    const struct address *address, struct mailbox_list *list);
+
+/* The mailbox of exactly that name: no alias, no tag and no catch-all leads to
+ * it. VERDICT_YES and *out; UNKNOWN_USER, MISCONFIGURED, LATER. */
+enum verdict mailbox_exact(const struct mailboxes *mailboxes,
+    const struct address *address, struct mailbox_target *out);
+
 /* What EXPN tells (RFC 5321, 3.5): *members becomes the entries of the alias,
  * or the mailbox itself, printed, each ended by a NUL, *len octets in all. The
  * caller frees it. Verdicts as for mailbox_find(): there is nothing to free

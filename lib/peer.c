@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,4 +139,23 @@ peer_describe(int fd, struct peer *peer)
 	} else {
 		describe_network(fd, &address, peer);
 	}
+}
+
+void
+peer_name_user(struct peer *peer)
+{
+	FILE *passwd = fopen("/etc/passwd", "re");
+	const struct passwd *entry = NULL;
+
+	(void)snprintf(peer->user, sizeof(peer->user), "uid-%lu",
+	    (unsigned long)peer->uid);
+	if (passwd == NULL)
+		return;
+	while ((entry = fgetpwent(passwd)) != NULL)
+		if (entry->pw_uid == peer->uid) {
+			(void)snprintf(peer->user, sizeof(peer->user), "%s",
+			    entry->pw_name);
+			break;
+		}
+	(void)fclose(passwd); /* it was only read */
 }

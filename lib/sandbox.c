@@ -6,6 +6,7 @@
 #include <linux/landlock.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -256,13 +257,35 @@ sandbox_tree(struct sandbox *sandbox, int tree_fd)
 		drop_rules(sandbox);
 }
 
+void
+sandbox_allow(
+    struct sandbox *sandbox, const char *path, enum sandbox_access access)
+{
+	uint64_t rights = LANDLOCK_ACCESS_FS_READ_FILE;
+	struct stat st;
+	int fd = sandbox->rules_fd < 0 ? -1 : open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		rights |= access == SANDBOX_STORE
+		    ? LANDLOCK_TREE & rules_of(sandbox->landlock).files
+		    : LANDLOCK_ACCESS_FS_READ_DIR;
+	sandbox->error[SANDBOX_LANDLOCK] =
+	    allow_beneath(sandbox->rules_fd, fd, rights);
+	close(fd);
+	if (sandbox->error[SANDBOX_LANDLOCK] != 0)
+		drop_rules(sandbox);
+}
+
 /* --- the session --- */
 
 void
-sandbox_calls(struct sandbox *sandbox, bool listener)
+sandbox_calls(struct sandbox *sandbox, bool listener, bool connects)
 {
 	sandbox->error[SANDBOX_SECCOMP] =
-	    calls_restrict(listener ? CALLS_LISTENER : CALLS_SESSION);
+	    calls_restrict((listener ? CALLS_LISTENER : CALLS_SESSION) |
+		(connects ? CALLS_CONNECT : 0));
 }
 
 /* Whether the accept loop's filter leaves too much to a session: a signal to

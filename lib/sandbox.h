@@ -46,6 +46,12 @@ enum sandbox_layer {
 	SANDBOX_LAYERS,
 };
 
+/* What may be done with a path. */
+enum sandbox_access {
+	SANDBOX_READ,  /* files beneath a directory, or a file, are read */
+	SANDBOX_STORE, /* files beneath a directory are made and changed */
+};
+
 /* What a session may use; 0 for no limit. */
 struct sandbox_limits {
 	uint64_t memory;    /* octets that can be written to */
@@ -76,6 +82,10 @@ void sandbox_process(struct sandbox *sandbox, bool root);
  * is executed, no TCP port is bound or connected to. May be called again. */
 void sandbox_tree(struct sandbox *sandbox, int tree_fd);
 
+/* After sandbox_tree(): allow more. What is not there is not allowed later. */
+void sandbox_allow(
+    struct sandbox *sandbox, const char *path, enum sandbox_access access);
+
 /* The layers of one session: Landlock as prepared, and limits; no process can
  * be started any more. Where these leave a session of the accept loop calls of
  * the loop, because Landlock is old or user = root, seccomp takes them. */
@@ -83,10 +93,11 @@ void sandbox_session(
     struct sandbox *sandbox, const struct sandbox_limits *limits);
 
 /* Allow only the system calls that a session needs; with listener also those
- * of the accept loop around it, which hand it on to each session. What is not
+ * of the accept loop around it, which hand it on to each session; with connects
+ * also a connection to a local socket. What is not
  * allowed is not executed and raises SIGSYS; what is newer than the list is
  * answered with ENOSYS. The last layer: those above need more calls. */
-void sandbox_calls(struct sandbox *sandbox, bool listener);
+void sandbox_calls(struct sandbox *sandbox, bool listener, bool connects);
 
 bool sandbox_is_active(const struct sandbox *sandbox, enum sandbox_layer layer);
 

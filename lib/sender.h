@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* sender.h - who may use which reverse-path (RFC 6409, 6.1).
  *
- * A user is an address or a local-part, as he authenticated. His are: the
- * address that is his name; every address that leads to his mailbox (its tags,
- * aliases, domain aliases, a catch-all), alone or among others; the null
- * reverse-path (RFC 6409, 6.1 with RFC 8098, 2.1). Knows the domains
- * directory; knows no SMTP. */
+ * A user is an address or a local-part, as he authenticated. His mailbox is
+ * the one of exactly his name, where there is one: not where an alias of his
+ * name, a catch-all or a tag in it leads, which may be the mailbox of another.
+ * His are then: the address that is his name, also with a tag unless that
+ * leads elsewhere; every address that leads to his mailbox (its tags, aliases,
+ * domain aliases, a catch-all), alone or among others; the null reverse-path
+ * (RFC 6409, 6.1 with RFC 8098, 2.1). Knows the domains directory; knows no
+ * SMTP. */
 #ifndef SENDER_H
 #define SENDER_H
 

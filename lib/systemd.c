@@ -52,6 +52,25 @@ systemd_descriptors(void)
 	return (unsigned)count;
 }
 
+void
+systemd_descriptor_name(unsigned index, char name[SYSTEMD_NAME_MAX + 1])
+{
+	const char *at = is_us("LISTEN_PID") ? getenv("LISTEN_FDNAMES") : NULL;
+	size_t len;
+
+	while (at != NULL && index-- > 0) {
+		at = strchr(at, ':');
+		if (at != NULL)
+			at++;
+	}
+	len = at == NULL ? 0 : strcspn(at, ":");
+	if (len > SYSTEMD_NAME_MAX)
+		len = 0;
+	if (len > 0)
+		memcpy(name, at, len);
+	name[len] = '\0';
+}
+
 bool
 systemd_started_us(void)
 {

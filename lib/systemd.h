@@ -11,11 +11,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SYSTEMD_FD_FIRST = 3 }; /* sd_listen_fds(3) */
+enum {
+	SYSTEMD_FD_FIRST = 3,	/* sd_listen_fds(3) */
+	SYSTEMD_NAME_MAX = 255, /* systemd.socket(5), FileDescriptorName= */
+};
 
 /* How many descriptors were passed to this process, from SYSTEMD_FD_FIRST on;
  * 0 where none was. They are made close-on-exec. */
 unsigned systemd_descriptors(void);
+
+/* The name of the descriptor with an index, from 0 on (LISTEN_FDNAMES,
+ * sd_listen_fds_with_names(3)), or "" where it has none or it is too long. */
+void systemd_descriptor_name(unsigned index, char name[SYSTEMD_NAME_MAX + 1]);
 
 /* Whether the service manager itself started this process, and so starts it
  * again when it is needed (SYSTEMD_EXEC_PID, systemd.exec(5)). */

@@ -5,15 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *
-trace_protocol(const struct trace *trace)
+enum { TLS_CLAUSE_MAX = 160 };
+
+void
+trace_protocol(const struct trace *trace, char out[TRACE_PROTOCOL_MAX + 1])
 {
-	/* A message is UTF8... by SMTPUTF8, which only EHLO and LHLO offer. */
-	if (trace->lmtp)
-		return trace->utf8 ? "UTF8LMTP" : "LMTP";
-	if (trace->utf8)
-		return "UTF8SMTP";
-	return trace->extended ? "ESMTP" : "SMTP";
+	/* A message is UTF8... by SMTPUTF8, which only EHLO and LHLO offer, as
+	 * they alone lead to TLS and AUTH. */
+	const char *base = trace->lmtp ? (trace->utf8 ? "UTF8LMTP" : "LMTP")
+	    : trace->utf8	       ? "UTF8SMTP"
+	    : trace->extended	       ? "ESMTP"
+				       : "SMTP";
+
+	(void)snprintf(out, TRACE_PROTOCOL_MAX + 1, "%s%s%s", base,
+	    trace->tls && strcmp(base, "SMTP") != 0 ? "S" : "",
+	    trace->authenticated && strcmp(base, "SMTP") != 0 ? "A" : "");
 }
 
 size_t
@@ -76,11 +82,23 @@ sanitize(const char *helo, char out[ADDRESS_DOMAIN_MAX + 1])
 	out[len] = '\0';
 }
 
+/* The clause "tls" (RFC 8314, 4.3), or nothing. */
+static void
+print_tls(const struct trace *trace, const char *end, char out[TLS_CLAUSE_MAX])
+{
+	out[0] = '\0';
+	if (trace->tls && trace->cipher != NULL)
+		(void)snprintf(out, TLS_CLAUSE_MAX, "%s\ttls %s%s%s", end,
+		    trace->cipher, trace->group == NULL ? "" : " group ",
+		    trace->group == NULL ? "" : trace->group);
+}
+
 size_t
 trace_format(const struct trace *trace, char out[TRACE_MAX])
 {
 	char reverse_path[ADDRESS_PRINT_MAX + 1], helo[ADDRESS_DOMAIN_MAX + 1];
 	char recipient[ADDRESS_PRINT_MAX + 1], date[64];
+	char protocol[TRACE_PROTOCOL_MAX + 1], tls[TLS_CLAUSE_MAX];
 	const char *end = trace->newline ? "\n" : "\r\n";
 	bool one = trace->recipient != NULL;
 	int len;
@@ -93,16 +111,18 @@ trace_format(const struct trace *trace, char out[TRACE_MAX])
 	if (trace_date(trace->when, date, sizeof(date)) == 0)
 		(void)snprintf(
 		    date, sizeof(date), "Thu, 1 Jan 1970 00:00:00 -0000");
+	trace_protocol(trace, protocol);
+	print_tls(trace, end, tls);
 	len = snprintf(out, TRACE_MAX,
 	    "Return-Path: <%s>%s"
 	    "Received: from %s%s%s%s%s"
 	    "\tby %s with %s id %s%s"
-	    "%s%s%s%s"
+	    "%s%s%s%s;%s"
 	    "\t%s%s",
 	    reverse_path, end, helo, trace->peer == NULL ? "" : " (",
 	    trace->peer == NULL ? "" : trace->peer,
-	    trace->peer == NULL ? "" : ")", end, trace->hostname,
-	    trace_protocol(trace), trace->id, one ? end : "",
-	    one ? "\tfor <" : "", recipient, one ? ">;" : ";", end, date, end);
+	    trace->peer == NULL ? "" : ")", end, trace->hostname, protocol,
+	    trace->id, one ? end : "", one ? "\tfor <" : "", recipient,
+	    one ? ">" : "", tls, end, date, end);
 	return len < 0 ? 0 : (size_t)len;
 }

@@ -16,6 +16,10 @@ enum verdict {
 	VERDICT_NOT_FOR_NETWORK,   /* a recipient not open to the network */
 	VERDICT_TOO_FAST_MESSAGES, /* for the user, in this hour */
 	VERDICT_TOO_FAST_RECIPIENTS,
+	VERDICT_NOT_AUTHENTIC, /* wrong user or password */
+	VERDICT_MALFORMED,     /* what a SASL mechanism does not know */
+	VERDICT_UNKNOWN_MECHANISM,
+	VERDICT_EARLY,	    /* what may come only later is here already */
 	VERDICT_NOT_LISTED, /* a mailbox, but not one to verify or expand */
 	VERDICT_OVER_QUOTA, /* the mailbox is full; room may come */
 	VERDICT_OVER_QUOTA_NEVER, /* the same, where the operator wants a 5xx */

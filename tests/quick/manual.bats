@@ -35,9 +35,21 @@ told() {
 		}'
 }
 
-# What "smtpd --help" calls the settings, with their defaults: "name VALUE".
+# What "smtpd --help" calls the settings, with their defaults: "name VALUE". An
+# empty one is "none".
 settings() {
-	"$SMTPD" --help | sed -n 's/^  --\([a-z-]*\) .*(\(.*\))$/\1 \2/p'
+	"$SMTPD" --help | sed -n 's/^  --\([a-z-]*\) .*(\(.*\))$/\1 \2/p' |
+		sed 's/ $/ none/'
+}
+
+# Flags by which a session on a pipe has all there is.
+all() {
+	# shellcheck disable=SC2016 # these are no variables
+	printf 'alice@example.org:$2b$12$%053d\n' 0 \
+		>"$BATS_TEST_TMPDIR/passwords"
+	chmod 600 "$BATS_TEST_TMPDIR/passwords"
+	ALL=(--vrfy=yes --expn=yes --certificates="$BATS_TEST_TMPDIR"
+		--passwords="$BATS_TEST_TMPDIR/passwords" --auth-clear=loopback)
 }
 
 # Answers to a session.
@@ -63,12 +75,13 @@ here() {
 
 @test "smtpd.conf(5) gives the defaults of the program" {
 	# Those of this machine are told in words.
-	local own='^(hostname|domains) '
+	local own='^(hostname|domains|rates) '
 
 	same defaults "$(settings | grep -Ev "$own")" \
 		"$(told Default | grep -Ev "$own")"
 	told Default | grep -q '^hostname '
 	told Default | grep -q '^domains /var/lib/smtpd/domains$'
+	told Default | grep -q '^rates /var/lib/smtpd/rates$'
 }
 
 @test "smtpd.conf(5) says what each setting takes, as the program does" {
@@ -85,8 +98,8 @@ here() {
 @test "every option is in smtpd(8)" {
 	local option
 
-	for option in config profile check explain help version; do
-		run "$SMTPD" "--$option"
+	for option in config profile check explain hash-password help version; do
+		run "$SMTPD" "--$option" </dev/null
 		[[ $output != *"no such option"* ]]
 		section smtpd.8 DESCRIPTION |
 			grep -Eq "^\.It .*Fl -$option( |$)" ||
@@ -95,13 +108,15 @@ here() {
 }
 
 @test "every verb of HELP, and no other, is in smtpd(8)" {
-	same verbs "$(verbs --expn=yes; verbs --expn=yes --lmtp=yes)" \
+	all
+	same verbs "$(verbs "${ALL[@]}"; verbs "${ALL[@]}" --lmtp=yes)" \
 		"$(section smtpd.8 Commands | sed -n 's/^\.It //p' |
 			sed 's/ , /\n/g' | grep -o '^[A-Z]*')"
 }
 
 @test "every extension of EHLO, and no other, is in smtpd(8)" {
-	same extensions "$(talk 'EHLO me' --vrfy=yes --expn=yes |
+	all
+	same extensions "$(talk 'EHLO me' "${ALL[@]}" |
 		sed -n 's/^250[- ]\([A-Z0-9]*\)\( .*\)\{0,1\}$/\1/p')" \
 		"$(section smtpd.8 Extensions | grep -o '[A-Z0-9]\{4,\}' |
 			grep -Ev '^(EHLO|LHLO|RCPTMAX|MAILMAX)$')"
@@ -167,7 +182,7 @@ here() {
 @test "every exit status is in smtpd(8)" {
 	local name used
 
-	used=$(grep -ho 'EX_[A-Z]*' "$ROOT/smtpd.c" "$ROOT/check.c")
+	used=$(grep -ho 'EX_[A-Z]*' "$ROOT"/{smtpd,check,lib/auth,lib/prompt}.c)
 	same "exit status" "$(for name in $used; do
 		awk -v name="$name" '$1 == "#define" && $2 == name {
 			print $3 }' \

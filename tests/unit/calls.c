@@ -42,10 +42,12 @@ run(const struct filter *filter, const struct seccomp_data *data)
 	return UINT32_MAX; /* ran off its end */
 }
 
-static struct filter filters[3];
+enum { PURPOSES = 6 }; /* without and with CALLS_CONNECT */
+
+static struct filter filters[PURPOSES];
 
 static uint32_t
-verdict(enum calls_purpose purpose, unsigned number, const uint64_t arguments[6])
+verdict(unsigned purpose, unsigned number, const uint64_t arguments[6])
 {
 	struct seccomp_data data = {
 		.nr = (int)number,
@@ -57,6 +59,7 @@ verdict(enum calls_purpose purpose, unsigned number, const uint64_t arguments[6]
 	return run(&filters[purpose], &data);
 }
 
+/* The row of a call, where it has two the one without CALLS_CONNECT. */
 static const struct call *
 row_of(unsigned number)
 {
@@ -87,17 +90,24 @@ check_number(unsigned number)
 	uint64_t arguments[6] = { 0 };
 	uint32_t absent = number >= NEWER ? ABSENT : REFUSE;
 	bool session = row != NULL && row->whose == ALL;
+	bool connect = row != NULL && row->whose == CONNECT;
 
 	please(row == NULL ? NULL : row->test, arguments);
 	CHECK(verdict(CALLS_SESSION, number, arguments) ==
 		(session ? ALLOW : absent),
 	    "%u of a session", number);
 	CHECK(verdict(CALLS_LISTENER, number, arguments) ==
-		(row != NULL ? ALLOW : absent),
+		(row != NULL && !connect ? ALLOW : absent),
 	    "%u of the accept loop", number);
 	CHECK(verdict(CALLS_FORKED, number, arguments) ==
-		(row == NULL || session ? ALLOW : REFUSE),
+		(row == NULL || session || connect ? ALLOW : REFUSE),
 	    "%u of a session of the loop", number);
+	CHECK(verdict(CALLS_SESSION | CALLS_CONNECT, number, arguments) ==
+		(session || connect ? ALLOW : absent),
+	    "%u of a session that may connect", number);
+	CHECK(verdict(CALLS_LISTENER | CALLS_CONNECT, number, arguments) ==
+		(row != NULL ? ALLOW : absent),
+	    "%u of a loop that may connect", number);
 }
 
 static void
@@ -121,7 +131,7 @@ check_architecture(void)
 		.arch = AUDIT_ARCH_I386,
 	};
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < PURPOSES; i++)
 		CHECK(run(&filters[i], &data) == REFUSE, "i386 by %d", i);
 	CHECK(strcmp(calls_name(SYS_execve, ARCHITECTURE), "execve") ==
 		0,
@@ -213,17 +223,38 @@ check_arguments(void)
 	}
 }
 
+/* A stream to a local socket, and only for who may connect. */
+static void
+check_streams(void)
+{
+	static const uint64_t local[6] = { AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC };
+	static const uint64_t inet[6] = { AF_INET, SOCK_STREAM };
+
+	for (unsigned i = 0; i < PURPOSES; i++) {
+		bool connects = (i & CALLS_CONNECT) != 0;
+
+		if (i & CALLS_FORKED)
+			continue;
+		CHECK(verdict(i, SYS_socket, local) ==
+			(connects ? ALLOW : REFUSE),
+		    "local stream, purpose %u", i);
+		CHECK(verdict(i, SYS_socket, inet) == REFUSE,
+		    "TCP, purpose %u", i);
+	}
+}
+
 int
 main(void)
 {
 	if (ARCHITECTURE == 0)
 		return unit_end("sandbox: no filter on this architecture");
-	for (int i = 0; i < 3; i++) {
-		write_filter(&filters[i], (enum calls_purpose)i);
+	for (int i = 0; i < PURPOSES; i++) {
+		write_filter(&filters[i], (unsigned)i);
 		CHECK(!filters[i].too_far, "filter %d", i);
 	}
 	check_numbers();
 	check_architecture();
 	check_arguments();
+	check_streams();
 	return unit_end("calls");
 }

@@ -9,7 +9,14 @@
  *   reverse-path "commit-full@..."  at its commit
  *   recipient "outcome-full@..."    accepted, and that outcome under LMTP
  *   "list7@..."                     EXPN has 7 members; "longN" longest ones
- * The verdicts are the names in verdict_names. */
+ *   EHLO "tls-later"                that verdict at STARTTLS; "tls-fails": the
+ *                                   handshake does
+ *   EHLO "none"                     no mechanism is offered
+ *   AUTH mechanism "wrong"          that verdict; "more": a challenge
+ *   response "wron", "more"         the same by its first four octets
+ * The verdicts are the names in verdict_names. TLS is a cipher that changes
+ * nothing; where STARTTLS is offered no packet goes beyond the end of a line,
+ * as no client does that waits for the reply. */
 #ifndef DRIVE_H
 #define DRIVE_H
 
@@ -84,6 +91,15 @@ static const char *const verdict_names[VERDICT_COUNT] = {
 	[VERDICT_YES] = "yes",
 	[VERDICT_UNKNOWN_USER] = "unknown",
 	[VERDICT_RELAY_DENIED] = "relay",
+	[VERDICT_NO_QUEUE] = "queue",
+	[VERDICT_NOT_OWNER] = "owner",
+	[VERDICT_NOT_FOR_NETWORK] = "network",
+	[VERDICT_TOO_FAST_MESSAGES] = "fast",
+	[VERDICT_TOO_FAST_RECIPIENTS] = "faster",
+	[VERDICT_NOT_AUTHENTIC] = "wrong",
+	[VERDICT_MALFORMED] = "malformed",
+	[VERDICT_UNKNOWN_MECHANISM] = "mechanism",
+	[VERDICT_EARLY] = "early",
 	[VERDICT_NOT_LISTED] = "unlisted",
 	[VERDICT_OVER_QUOTA] = "full",
 	[VERDICT_OVER_QUOTA_NEVER] = "never",
@@ -105,6 +121,21 @@ verdict_of(const char *local, const char *prefix)
 		    strcmp(local + len, verdict_names[i]) == 0)
 			return (enum verdict)i;
 	return VERDICT_YES;
+}
+
+/* An exchange of AUTH goes on as the client's own words say. */
+static void
+drive_auth(struct protocol *p, const char *word, size_t len)
+{
+	enum verdict verdict = VERDICT_YES;
+
+	for (int i = VERDICT_COUNT - 1; i > 0 && len >= 4; i--)
+		if (strncmp(word, verdict_names[i], 4) == 0)
+			verdict = (enum verdict)i;
+	if (len >= 4 && strncmp(word, "more", 4) == 0)
+		protocol_challenge(p, "Zm9vYmFy");
+	else
+		protocol_answer(p, verdict);
 }
 
 static void
@@ -147,7 +178,36 @@ drive_serve(struct drive *drive, enum protocol_want want)
 	enum verdict verdict;
 
 	switch (want) {
+	case PROTOCOL_WANT_STARTTLS:
+		drive_want(drive, 'T');
+		protocol_answer(p, verdict_of(p->helo, "tls-"));
+		break;
+	case PROTOCOL_WANT_HANDSHAKE:
+		drive_want(drive, 'H');
+		assert(p->in_start == p->in_end);
+		if (strcmp(p->helo, "tls-fails") == 0)
+			protocol_end(p, PROTOCOL_END_TLS);
+		else
+			protocol_secured(p);
+		break;
+	case PROTOCOL_WANT_MECHANISMS:
+		drive_want(drive, 'E');
+		assert(p->confidential);
+		protocol_mechanisms(p,
+		    strcmp(p->helo, "none") == 0 ? "" : "PLAIN LOGIN");
+		break;
+	case PROTOCOL_WANT_AUTH_START:
+		drive_want(drive, 'L');
+		assert(p->confidential && !p->authenticated);
+		drive_auth(p, p->mechanism, p->mechanism_len);
+		break;
+	case PROTOCOL_WANT_AUTH_STEP:
+		drive_want(drive, 'l');
+		drive_auth(p, p->response, p->response_len);
+		break;
 	case PROTOCOL_WANT_SENDER:
+		assert(p->secure || !p->settings->tls_required);
+		assert(p->authenticated || !p->settings->auth_required);
 		drive_want(drive, 'S');
 		drive->open = verdict_of(p->path.local, "open-");
 		drive->commit = verdict_of(p->path.local, "commit-");
@@ -192,8 +252,8 @@ drive_serve(struct drive *drive, enum protocol_want want)
 		drive->body_end[drive->bodies] = drive->body_len;
 		drive->body_reply[drive->bodies] = drive->replies_len +
 		    p->out_len;
-		drive->body_binary[drive->bodies++] = p->body_type ==
-		    PROTOCOL_BODY_BINARYMIME;
+		drive->body_binary[drive->bodies++] = p->parameters.body ==
+		    PARAMETER_BINARYMIME;
 		assert(drive->bodies < DRIVE_MESSAGES);
 		protocol_answer(p, drive->commit);
 		break;
@@ -285,6 +345,10 @@ drive_input(struct drive *drive, const char *input, size_t len,
 			take = room;
 		if (most > 0 && take > most)
 			take = most;
+		if (p->settings->starttls &&
+		    memchr(input + at, '\n', take) != NULL)
+			take = (size_t)((const char *)memchr(input + at, '\n',
+			    take) - input) - at + 1;
 		memcpy(place, input + at, take);
 		protocol_add(p, take);
 		at += take;

@@ -12,6 +12,10 @@ enum {				/* settings of a row */
 	ERRORS = 128,		/* 2 errors */
 	HOPS = 256,		/* 2 Received fields */
 	UNLIMITED = 512,	/* messages of any size */
+	TLS = 1024,		/* STARTTLS is offered */
+	AUTH = 2048,		/* and AUTH, at most 2 failures */
+	TLS_FIRST = 4096, AUTH_FIRST = 8192,	/* before MAIL */
+	OPEN = 16384,		/* nobody overhears */
 };
 
 #define EHLO "EHLO c.example\r\n"
@@ -26,6 +30,7 @@ enum {				/* settings of a row */
 #define R_BEGIN R_EHLO "250 2.1.0 |250 2.1.5 |"
 #define R_DATA R_BEGIN "354 |"
 #define R_STORED "250 2.0.0 stored, id=1a-2b"
+#define TLS_ON "STARTTLS\r\n"
 #define BARE "550 5.6.11 "
 
 static const struct row {
@@ -56,6 +61,74 @@ static const struct row {
 	{ LMTP, EHLO "HELO c\r\n" LHLO "HELP EHLO\r\nHELP LHLO\r\n",
 	    "220 |500 5.5.1 |500 5.5.1 |250 SMTPUTF8|504 |"
 	    "214 2.0.0 LHLO domain\r\n|", "NNZN", "" },
+
+	/* STARTTLS (RFC 3207): what was before is forgotten. */
+	{ 0, "STARTTLS\r\nHELP STARTTLS\r\n", "220 |502 5.5.1 |504 |", "NN",
+	    "" },
+	{ TLS, EHLO TLS_ON EHLO "STARTTLS\r\n",
+	    R_EHLO "220 2.0.0 begin TLS|250 SMTPUTF8|503 5.5.1 TLS |",
+	    "ZTHZN", "" },
+	{ TLS, TLS_ON FROM EHLO FROM,
+	    "220 |220 |503 5.5.1 EHLO or HELO first|250 |250 |", "THNZS", "" },
+	{ TLS, EHLO TLS_ON FROM TO EHLO FROM,
+	    R_EHLO "220 |503 |503 |250 |250 |", "ZTHNNZS", "" },
+	{ TLS, BEGIN TLS_ON, R_BEGIN "503 5.5.1 a transaction|", "ZSRN", "" },
+	{ TLS, EHLO "STARTTLS now\r\n", R_EHLO "501 5.5.4 syntax: STARTTLS\r|",
+	    "ZN", "" },
+	{ TLS, "EHLO tls-later\r\n" TLS_ON FROM,
+	    R_EHLO "454 4.7.0 |250 |", "ZTNS", "" },
+	{ TLS, "EHLO tls-early\r\n" TLS_ON FROM, R_EHLO "554 5.5.1 |",
+	    "ZTNZX", "" },
+	{ TLS, "EHLO tls-fails\r\n" TLS_ON FROM, R_EHLO "220 |", "ZTHZX", "" },
+	{ TLS | TLS_FIRST | VRFY | EXPN, EHLO FROM "VRFY a\r\nEXPN a\r\n"
+	    "NOOP\r\nRSET\r\nHELP\r\n" TLS_ON EHLO FROM,
+	    R_EHLO "530 5.7.0 STARTTLS |530 |530 |250 |250 |214 |220 |250 |"
+	    "250 |", "ZNNNZTHZS", "" },
+	{ TLS | EARLY, TLS_ON, "554 |503 5.5.1 no service|", "N", "" },
+	{ TLS | LMTP, LHLO TLS_ON LHLO, "220 |250 |220 |250 |", "ZTHZ", "" },
+
+	/* AUTH (RFC 4954). */
+	{ 0, EHLO "AUTH PLAIN\r\n", R_EHLO "502 5.5.1 |", "ZN", "" },
+	{ AUTH, EHLO "AUTH PLAIN\r\n", R_EHLO "538 5.7.11 |", "ZN", "" },
+	{ AUTH | OPEN, "AUTH PLAIN\r\n", "220 |503 5.5.1 EHLO |", "N", "" },
+	{ AUTH | OPEN, "HELO c\r\nAUTH PLAIN\r\n", "220 |250 |503 5.5.1 EHLO |",
+	    "ZN", "" },
+	{ AUTH | OPEN, EHLO "AUTH\r\nAUTH PLAIN a b\r\nAUTH PLAIN a\r\n"
+	    "AUTH PLAIN a===\r\nAUTH PLAIN YQ\r\nAUTH PLAIN a\tb\r\n",
+	    R_EHLO "501 5.5.4 |501 5.5.4 |501 5.5.2 |501 5.5.2 |501 5.5.2 |"
+	    "501 5.5.2 |", "EZNNNNNN", "" },
+	{ AUTH | OPEN, EHLO "AUTH PLAIN YQ==\r\nAUTH PLAIN YQ==\r\n",
+	    R_EHLO "235 2.7.0 |503 5.5.1 authenticated |", "EZLN", "" },
+	{ AUTH | OPEN, EHLO FROM "AUTH PLAIN\r\n", R_EHLO "250 |503 |", "EZSN",
+	    "" },
+	{ AUTH | OPEN, EHLO "AUTH more =\r\nmore\r\n\r\n" FROM,
+	    R_EHLO "334 Zm9vYmFy\r\n|334 |235 |250 |", "EZLllS", "" },
+	{ AUTH | OPEN, EHLO "AUTH more\r\n*\r\nAUTH more\r\nno base64\r\n"
+	    "AUTH more\r\nmalf\r\n" FROM,
+	    R_EHLO "334 |501 5.7.0 |334 |501 5.5.2 |334 |501 5.5.2 |250 |",
+	    "EZLNZLNZLlS", "" },
+	{ AUTH | OPEN, EHLO "AUTH mechanism\r\nAUTH later\r\n",
+	    R_EHLO "504 5.5.4 |454 4.7.0 |", "EZLL", "" },
+	{ AUTH | OPEN, EHLO "AUTH wrong\r\nAUTH more\r\nwron\r\n" EHLO,
+	    R_EHLO "535 5.7.8 |334 |421 4.7.0 too many failed|", "EZLLlZX", "" },
+	{ AUTH | OPEN | AUTH_FIRST | VRFY, EHLO FROM "VRFY a\r\n"
+	    "AUTH PLAIN\r\n" FROM, R_EHLO "530 5.7.0 authentication |530 |"
+	    "235 |250 |", "EZNNLS", "" },
+	{ AUTH | TLS | AUTH_FIRST, EHLO "AUTH PLAIN\r\n" FROM TLS_ON EHLO
+	    "AUTH PLAIN\r\n" FROM, R_EHLO "538 |530 |220 |250 |235 |250 |",
+	    "ZNNTHEZLS", "" },
+	/* TLS ends what AUTH before it was worth. */
+	{ AUTH | TLS | OPEN | AUTH_FIRST, EHLO "AUTH PLAIN\r\n" TLS_ON EHLO
+	    FROM, R_EHLO "235 |220 |250 |530 |", "EZLTHEZN", "" },
+	{ AUTH | OPEN, EHLO "MAIL FROM:<a@b> AUTH=<>\r\nRSET\r\n"
+	    "MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com\r\nRSET\r\n"
+	    "MAIL FROM:<a@b> AUTH=\r\nMAIL FROM:<a@b> AUTH\r\n"
+	    "MAIL FROM:<a@b> AUTH=a+3d@b\r\nMAIL FROM:<a@b> AUTH=a@b+2\r\n"
+	    "MAIL FROM:<a@b> AUTH=a@@b\r\n",
+	    R_EHLO "250 |250 |250 |250 |501 |501 |501 |501 |501 |",
+	    NULL, "" },
+	{ 0, EHLO "MAIL FROM:<a@b> AUTH=<>\r\n", R_EHLO "555 5.5.4 |", "ZN",
+	    "" },
 
 	/* Each command where it does not belong. */
 	{ 0, FROM, "220 |503 5.5.1 EHLO or HELO first|", "N", "" },
@@ -400,6 +473,9 @@ settings_of(unsigned flags)
 		.hops_max = flags & HOPS ? 2 : 5,
 		.lmtp = flags & LMTP, .vrfy = flags & VRFY,
 		.expn = flags & EXPN, .bare_newline = flags & ACCEPT,
+		.starttls = flags & TLS, .auth = flags & AUTH,
+		.tls_required = flags & TLS_FIRST,
+		.auth_required = flags & AUTH_FIRST, .auth_failures_max = 2,
 	};
 }
 
@@ -430,11 +506,12 @@ replies_match(const struct drive *drive, const char *want)
 
 /* The same input in other packets. */
 static void
-check_packets(const struct protocol_settings *settings, bool early,
+check_packets(const struct protocol_settings *settings, unsigned flags,
     const char *input, size_t len, const struct packets *packets,
     const char *name)
 {
-	drive_start(&other, settings, early);
+	drive_start(&other, settings, flags & EARLY);
+	other.protocol.confidential = flags & OPEN;
 	drive_input(&other, input, len, packets);
 	CHECK(same(first.replies, first.replies_len, other.replies,
 	    other.replies_len), "%s: packets change replies to\n%.*s", name,
@@ -457,6 +534,7 @@ run(unsigned flags, const char *input, size_t len, const char *replies,
 	struct protocol_settings settings = settings_of(flags);
 
 	drive_start(&first, &settings, flags & EARLY);
+	first.protocol.confidential = flags & OPEN;
 	drive_input(&first, input, len, &whole);
 	CHECK(replies_match(&first, replies == NULL ? "" : replies) ||
 	    replies == NULL, "%s: replies are\n%.*s", name,
@@ -467,8 +545,8 @@ run(unsigned flags, const char *input, size_t len, const char *replies,
 	CHECK(body == NULL || same(first.body, first.body_len, body,
 	    strlen(body)), "%s: the body is\n%.*s", name, (int)first.body_len,
 	    first.body);
-	check_packets(&settings, flags & EARLY, input, len, &ones, name);
-	check_packets(&settings, flags & EARLY, input, len, &threes, name);
+	check_packets(&settings, flags, input, len, &ones, name);
+	check_packets(&settings, flags, input, len, &threes, name);
 }
 
 static void
@@ -521,6 +599,38 @@ check_ehlo(void)
 	    "a greeting and EHLO fit");
 }
 
+/* What comes in clear behind STARTTLS is neither looked at nor kept. */
+static void
+check_injection(void)
+{
+	static const char *const inputs[] = {
+		EHLO TLS_ON EHLO FROM, EHLO TLS_ON "\r\n", TLS_ON "\x16\x03\x01",
+		EHLO TLS_ON "RSET",
+	};
+	struct protocol_settings settings = settings_of(TLS);
+
+	for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
+		size_t len = strlen(inputs[i]), room;
+		bool greeted = inputs[i][0] == 'E';
+
+		drive_start(&first, &settings, false);
+		memcpy(protocol_room(&first.protocol, &room), inputs[i], len);
+		protocol_add(&first.protocol, len);
+		CHECK(!drive_on(&first), "input %zu", i);
+		CHECK(replies_match(&first, greeted ? R_EHLO "554 5.5.1 |" :
+		    "220 |554 5.5.1 |"), "input %zu: %.*s", i,
+		    (int)first.replies_len, first.replies);
+		CHECK(!first.protocol.secure, "input %zu", i);
+	}
+	/* Nor what was put there before the handshake, by whomever. */
+	drive_start(&first, &settings, false);
+	memcpy(first.protocol.in, FROM, sizeof(FROM) - 1);
+	protocol_add(&first.protocol, sizeof(FROM) - 1);
+	protocol_secured(&first.protocol);
+	CHECK(protocol_step(&first.protocol) == PROTOCOL_WANT_INPUT,
+	    "clear text after TLS");
+}
+
 /* A line of that many octets with its end: prefix, then fill, then suffix. */
 static size_t
 make_line(char *out, const char *prefix, size_t len, const char *suffix)
@@ -545,10 +655,10 @@ check_lengths(void)
 		{ "NOOP ", "\r\n", 513, "220 |500 5.5.2 line too|250 |" },
 		{ "N", "\r\n", 513, "220 |500 5.5.2 line too|250 |" },
 		{ "N", "\r\n", 512, "220 |500 5.5.1 |250 |" },
-		{ "MAIL FROM:<", "\r\n", 565, "220 |503 |250 |" },
-		{ EHLO "MAIL FROM:<", "\r\n", 565 + 16,
+		{ "MAIL FROM:<", "\r\n", 1065, "220 |503 |250 |" },
+		{ EHLO "MAIL FROM:<", "\r\n", 1065 + 16,
 		    R_EHLO "501 5.1.7 |250 |" },
-		{ EHLO "MAIL FROM:<", "\r\n", 566 + 16,
+		{ EHLO "MAIL FROM:<", "\r\n", 1066 + 16,
 		    R_EHLO "500 5.5.2 line too|250 |" },
 		{ "NOOP ", "\r\n", 2048, "220 |500 5.5.2 line too|250 |" },
 		{ "NOOP ", "\r\n", 2049, "220 |500 5.5.2 line too|250 |" },
@@ -592,6 +702,15 @@ check_verdicts(void)
 	static const char *const replies[VERDICT_COUNT] = {
 		[VERDICT_UNKNOWN_USER] = "550 5.1.1 |",
 		[VERDICT_RELAY_DENIED] = "550 5.7.1 |",
+		[VERDICT_NO_QUEUE] = "550 5.7.1 |",
+		[VERDICT_NOT_OWNER] = "550 5.7.1 |",
+		[VERDICT_NOT_FOR_NETWORK] = "550 5.7.1 |",
+		[VERDICT_TOO_FAST_MESSAGES] = "450 4.7.1 |",
+		[VERDICT_TOO_FAST_RECIPIENTS] = "452 4.5.3 |",
+		[VERDICT_NOT_AUTHENTIC] = "535 5.7.8 |",
+		[VERDICT_MALFORMED] = "501 5.5.2 |",
+		[VERDICT_UNKNOWN_MECHANISM] = "504 5.5.4 |",
+		[VERDICT_EARLY] = "554 5.5.1 |",
 		[VERDICT_NOT_LISTED] = "451 4.3.0 |",
 		[VERDICT_OVER_QUOTA] = "452 4.2.2 |",
 		[VERDICT_OVER_QUOTA_NEVER] = "552 5.2.2 |",
@@ -664,6 +783,7 @@ check_ends(void)
 		[PROTOCOL_END_SLOW] = "421 4.4.2 the message|",
 		[PROTOCOL_END_DEADLINE] = "421 4.4.2 the session|",
 		[PROTOCOL_END_SHUTDOWN] = "421 4.3.2 |",
+		[PROTOCOL_END_TLS] = "",
 	};
 	static const struct { const char *input, *replies; } places[] = {
 		{ "", "220 |" },
@@ -738,6 +858,7 @@ main(void)
 {
 	check_rows();
 	check_ehlo();
+	check_injection();
 	check_lengths();
 	check_verdicts();
 	check_ends();

@@ -27,6 +27,50 @@ set(const char *name, const char *value)
 }
 
 static void
+check_names(void)
+{
+	static const struct {
+		const char *names;
+		unsigned index;
+		const char *want;
+	} rows[] = {
+		{ NULL, 0, "" },
+		{ "", 0, "" },
+		{ "smtp", 0, "smtp" },
+		{ "smtp", 1, "" },
+		{ "smtp:submission:local", 0, "smtp" },
+		{ "smtp:submission:local", 1, "submission" },
+		{ "smtp:submission:local", 2, "local" },
+		{ "smtp:submission:local", 3, "" },
+		{ "smtp::local", 1, "" },
+		{ "smtp::local", 2, "local" },
+	};
+	char name[SYSTEMD_NAME_MAX + 1], names[SYSTEMD_NAME_MAX + 2];
+
+	set("LISTEN_PID", US);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		set("LISTEN_FDNAMES", rows[i].names);
+		systemd_descriptor_name(rows[i].index, name);
+		CHECK(strcmp(name, rows[i].want) == 0, "row %zu: %s", i, name);
+	}
+	memset(names, 'n', sizeof(names));
+	names[SYSTEMD_NAME_MAX + 1] = '\0';
+	set("LISTEN_FDNAMES", names);
+	systemd_descriptor_name(0, name);
+	CHECK(name[0] == '\0', "a name that is too long");
+	names[SYSTEMD_NAME_MAX] = '\0';
+	set("LISTEN_FDNAMES", names);
+	systemd_descriptor_name(0, name);
+	CHECK(strcmp(name, names) == 0, "the longest name");
+	/* What a parent of ours was told is not for us. */
+	set("LISTEN_PID", "1");
+	systemd_descriptor_name(0, name);
+	CHECK(name[0] == '\0', "another's name");
+	set("LISTEN_FDNAMES", NULL);
+	set("LISTEN_PID", NULL);
+}
+
+static void
 check_descriptors(void)
 {
 	static const struct {
@@ -181,6 +225,7 @@ check_notify(void)
 int
 main(void)
 {
+	check_names();
 	check_descriptors();
 	check_watchdog();
 	check_started();

@@ -123,7 +123,7 @@ static const struct {
 static void
 check_fields(void)
 {
-	char out[TRACE_MAX];
+	char out[TRACE_MAX], protocol[TRACE_PROTOCOL_MAX + 1];
 
 	setenv("TZ", "UTC0", 1);
 	tzset();
@@ -131,7 +131,8 @@ check_fields(void)
 		struct trace trace = { .extended = keywords[i].extended,
 		    .lmtp = keywords[i].lmtp, .utf8 = keywords[i].utf8 };
 
-		CHECK(strcmp(trace_protocol(&trace), keywords[i].keyword) == 0,
+		trace_protocol(&trace, protocol);
+		CHECK(strcmp(protocol, keywords[i].keyword) == 0,
 		    "%s", keywords[i].keyword);
 	}
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
