@@ -54,7 +54,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(PARTS) $(LIBRARIES)
 
-# The only program that links OpenSSL: it is the client, too.
+# OpenSSL is linked for its client alone.
 $(BUILD)/unit/tls: LIBRARIES = -lssl -lcrypto
 $(BUILD)/unit/tls-none: lib/tls-none.o
 $(BUILD)/unit/tls-none: PARTS := lib/tls-none.o
