@@ -45,7 +45,9 @@ smtpd.o: CPPFLAGS += -DVERSION='"$(VERSION)"'
 
 # --- tests: pure functions by table, then whatever bats finds ---
 BUILD = build
-UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
+UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
+	$(filter-out $(NO_UNITS_$(TLS)),$(wildcard tests/unit/*.c)))
+NO_UNITS_none = tests/unit/tls.c
 PARTS = $(filter-out smtpd.o,$(SMTPD))
 
 $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
@@ -53,8 +55,9 @@ $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
 	$(COMPILE) -MF $@.d -o $@ $< $(PARTS) $(LIBRARIES)
 
 # The only program that links OpenSSL: it is the client, too.
-$(BUILD)/unit/tls: LIBRARIES = $(LIBRARIES_$(TLS))
-LIBRARIES_openssl = -lssl -lcrypto
+$(BUILD)/unit/tls: LIBRARIES = -lssl -lcrypto
+$(BUILD)/unit/tls-none: lib/tls-none.o
+$(BUILD)/unit/tls-none: PARTS := lib/tls-none.o
 # A client to talk with; and, as smtpd, no late binding, which leaves copies of
 # registers on the stack.
 $(BUILD)/unit/auth: LIBRARIES = -lgsasl -Wl,-z,now
@@ -97,6 +100,7 @@ TEXTS = $(SOCKETS:%=$(SYSTEM)/%.socket) $(SOCKETS:%=$(SYSTEM)/%@.service) \
 	$(SHARE)/doc/smtpd/smtpd.xinetd \
 	$(SHARE)/doc/smtpd/accept-loop.conf \
 	$(SHARE)/doc/smtpd/credentials.conf \
+	$(SHARE)/doc/smtpd/smtpd.fail2ban \
 	$(patsubst man/%,$(SHARE)/man/man8/%,$(wildcard man/*.8)) \
 	$(patsubst man/%,$(SHARE)/man/man5/%,$(wildcard man/*.5))
 PATHS = 's,/usr/local,$(PREFIX),g; s,/var/lib,$(localstatedir)/lib,g; \
@@ -116,7 +120,8 @@ install: smtpd
 	$(INSTALL) systemd/smtpd.sysusers $(LIB)/sysusers.d/smtpd.conf
 	$(INSTALL) systemd/smtpd.tmpfiles $(LIB)/tmpfiles.d/smtpd.conf
 	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd \
-		systemd/accept-loop.conf systemd/credentials.conf
+		systemd/accept-loop.conf systemd/credentials.conf \
+		systemd/smtpd.fail2ban
 	for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -t $(SHARE)/man/man$${page##*.} $$page || exit 1; \
 	done
