@@ -22,8 +22,8 @@ SMTPD = smtpd.o serve.o session.o check.o protocol.o store.o \
 
 # make AUTH=none: a build without GNU SASL, in which nobody can log in.
 AUTH = gsasl
-AUTH_gsasl = lib/auth.o lib/base64.o lib/dovecot.o lib/hash.o lib/passwords.o \
-	lib/prompt.o lib/sasl.o
+AUTH_gsasl = lib/auth.o lib/auth-check.o lib/base64.o lib/dovecot.o lib/hash.o \
+	lib/passwords.o lib/prompt.o lib/sasl.o lib/users.o
 AUTH_none = lib/auth-none.o
 SMTPD += $(AUTH_$(AUTH))
 DIRS = -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
@@ -113,16 +113,17 @@ install: smtpd
 uninstall:
 	rm -f $(SBIN)/smtpd $(TEXTS)
 
-# --- fuzzing: the language, addresses, alias files, settings ---
+# --- fuzzing: the language, addresses, alias files, settings, logging in ---
 # make fuzz [SECONDS=60]: each target for that time; what it finds stays in
 # $(BUILD)/fuzz. make replay: the corpora once, no longer than a second each.
 SECONDS = 60
-FUZZ = session address alias config
+FUZZ = session address alias config passwords auth dovecot
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz/%)
 FUZZ_CC = clang -std=c17 -D_GNU_SOURCE $(CPPFLAGS) -g -O1 -I. \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_PARTS = protocol.c lib/address.c lib/beneath.c lib/config.c lib/idn.c \
-	lib/mailbox.c lib/quota.c
+FUZZ_PARTS = protocol.c lib/address.c lib/auth.c lib/base64.c lib/beneath.c \
+	lib/config.c lib/dovecot.c lib/hash.c lib/idn.c lib/mailbox.c \
+	lib/passwords.c lib/quota.c lib/sasl.c lib/users.c
 
 $(BUILD)/fuzz/%: fuzz/%.c tests/unit/drive.h $(FUZZ_PARTS) $(wildcard *.h lib/*.h)
 	@mkdir -p $(@D)
