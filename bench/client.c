@@ -31,13 +31,13 @@
 #include "clock.h"
 
 enum {
-	IN_MAX = 8192,		/* octets of replies read at once */
-	COMMAND_MAX = 96,	/* of each command here */
-	CHUNK = 1 << 20,	/* octets of a BDAT chunk */
-	LINE = 78,		/* octets of a body line, with its end */
-	ERRORS_MAX = 20,	/* then a process gives up */
+	IN_MAX = 8192,	  /* octets of replies read at once */
+	COMMAND_MAX = 96, /* of each command here */
+	CHUNK = 1 << 20,  /* octets of a BDAT chunk */
+	LINE = 78,	  /* octets of a body line, with its end */
+	ERRORS_MAX = 20,  /* then a process gives up */
 	ERROR_TEXT = 120,
-	PATIENCE = 60,		/* seconds for the files after the sessions */
+	PATIENCE = 60, /* seconds for the files after the sessions */
 };
 
 static const char usage[] =
@@ -54,26 +54,26 @@ static const char usage[] =
 enum step { GREETING, HELLO, MAIL, RCPT, DATA, BODY, QUIT, DONE };
 
 struct session {
-	int fd;			/* -1: none, this place is free */
+	int fd; /* -1: none, this place is free */
 	enum step step;
-	long message, last;	/* of all messages: this one, its end */
+	long message, last; /* of all messages: this one, its end */
 	unsigned recipient;
-	size_t body_at;		/* octets of the body in chunks before */
+	size_t body_at; /* octets of the body in chunks before */
 	double began, message_began;
-	char *text;		/* commands */
+	char *text; /* commands */
 	size_t text_len;
-	const char *body;	/* what follows them */
+	const char *body; /* what follows them */
 	size_t body_len;
-	size_t sent;		/* of both */
-	unsigned due;		/* replies that are missing */
-	char want;		/* first digit of the last of them */
+	size_t sent;  /* of both */
+	unsigned due; /* replies that are missing */
+	char want;    /* first digit of the last of them */
 	size_t in_len;
 	char in[IN_MAX];
 };
 
 /* What a process has done; shared memory. */
 struct result {
-	double last;		/* when the last message was accepted */
+	double last; /* when the last message was accepted */
 	long messages, errors;
 	char error[ERROR_TEXT];
 };
@@ -83,7 +83,7 @@ static long recipients = 1, files = -1, port;
 static bool at_once, chunks;
 static char *message;
 static size_t message_len;
-static double *message_times, *session_times;	/* shared, one for each */
+static double *message_times, *session_times; /* shared, one for each */
 
 static void *
 need(size_t count, size_t size)
@@ -111,9 +111,10 @@ write_message(void)
 	message = need(1, sizeof(header) + body + sizeof("\r\n.\r\n"));
 	at = stpcpy(message, header);
 	for (size_t i = 0; i < body; i++)
-		*at++ = i % LINE == LINE - 2 ? '\r' :
-		    i % LINE == LINE - 1 ? '\n' :
-		    (char)('a' + (i * 7 + i / LINE) % 26);
+		*at++ = i % LINE == LINE - 2 ? '\r'
+		    : i % LINE == LINE - 1
+		    ? '\n'
+		    : (char)('a' + (i * 7 + i / LINE) % 26);
 	if (at[-1] == '\r')
 		at[-1] = 'x';
 	if (at[-1] != '\n')
@@ -282,8 +283,8 @@ static void
 receive(struct session *s, struct result *result)
 {
 	static const char gone[] = "the connection was closed";
-	ssize_t got = recv(s->fd, s->in + s->in_len, IN_MAX - s->in_len,
-	    MSG_DONTWAIT);
+	ssize_t got =
+	    recv(s->fd, s->in + s->in_len, IN_MAX - s->in_len, MSG_DONTWAIT);
 
 	if (got < 0 && errno == EAGAIN)
 		return;
@@ -381,14 +382,13 @@ work(long first, long step, long places, struct result *result)
 			if (to_send(s))
 				transmit(s, result);
 			fds[i].fd = s->fd;
-			fds[i].events = (short)(POLLIN |
-			    (to_send(s) ? POLLOUT : 0));
+			fds[i].events =
+			    (short)(POLLIN | (to_send(s) ? POLLOUT : 0));
 		}
 		if (open > 0 && poll(fds, (nfds_t)places, -1) < 0)
 			die("poll");
 		for (long i = 0; i < places; i++)
-			if (all[i].fd >= 0 &&
-			    (fds[i].revents & ~POLLOUT) != 0)
+			if (all[i].fd >= 0 && (fds[i].revents & ~POLLOUT) != 0)
 				receive(&all[i], result);
 	} while (open > 0);
 }
@@ -476,8 +476,9 @@ print_times(const char *name, double *times, long count)
 	count -= zero;
 	if (count > 0)
 		printf(", \"%s_us\": {\"p50\": %.0f, \"p99\": %.0f, "
-		    "\"max\": %.0f}", name, times[count / 2] * 1e6,
-		    times[count * 99 / 100] * 1e6, times[count - 1] * 1e6);
+		       "\"max\": %.0f}",
+		    name, times[count / 2] * 1e6, times[count * 99 / 100] * 1e6,
+		    times[count - 1] * 1e6);
 }
 
 static void
@@ -497,10 +498,14 @@ read_options(int argc, char *argv[])
 	int option;
 
 	while ((option = getopt(argc, argv, "P:n:k:s:r:u:f:ab")) != -1) {
-		long *number = option == 'P' ? &parallel :
-		    option == 'n' ? &total : option == 'k' ? &each :
-		    option == 's' ? &octets : option == 'r' ? &recipients :
-		    option == 'u' ? &users : option == 'f' ? &files : NULL;
+		long *number = option == 'P' ? &parallel
+		    : option == 'n'	     ? &total
+		    : option == 'k'	     ? &each
+		    : option == 's'	     ? &octets
+		    : option == 'r'	     ? &recipients
+		    : option == 'u'	     ? &users
+		    : option == 'f'	     ? &files
+					     : NULL;
 
 		if (number != NULL)
 			*number = strtol(optarg, NULL, 10);
@@ -535,8 +540,9 @@ main(int argc, char *argv[])
 	read_options(argc, argv);
 	write_message();
 	sessions = (total + each - 1) / each;
-	results = mmap(NULL, (size_t)parallel * sizeof(*results) +
-	    (size_t)(sessions + total) * sizeof(double),
+	results = mmap(NULL,
+	    (size_t)parallel * sizeof(*results) +
+		(size_t)(sessions + total) * sizeof(double),
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (results == MAP_FAILED)
 		die("mmap");
@@ -555,8 +561,9 @@ main(int argc, char *argv[])
 		if (pid == 0) {
 			/* End with the parent: it may be interrupted. */
 			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-			work(i, processes, (parallel + processes - 1 - i) /
-			    processes, &results[i]);
+			work(i, processes,
+			    (parallel + processes - 1 - i) / processes,
+			    &results[i]);
 			_exit(0);
 		}
 	}
@@ -572,8 +579,8 @@ main(int argc, char *argv[])
 	if (all.last < begin)
 		all.last = begin;
 	printf("{\"messages\": %ld, \"files\": %ld, \"errors\": %ld, "
-	    "\"accepted_seconds\": %.6f, \"seconds\": %.6f", all.messages,
-	    seen, all.errors, all.last - begin,
+	       "\"accepted_seconds\": %.6f, \"seconds\": %.6f",
+	    all.messages, seen, all.errors, all.last - begin,
 	    (last > all.last ? last : all.last) - begin);
 	print_times("message", message_times, total);
 	print_times("session", session_times, sessions);
