@@ -184,7 +184,10 @@ BENCHES = $(BUILD)/bench/client $(BUILD)/bench/limit
 
 $(BENCHES): $(BUILD)/bench/%: bench/%.c
 	@mkdir -p $(@D)
-	$(COMPILE) -MF $@.d -o $@ $<
+	$(COMPILE) -MF $@.d -o $@ $< $(LIBRARIES)
+
+# It has to speak TLS, whatever smtpd was built for.
+$(BUILD)/bench/client: LIBRARIES = -lssl -lcrypto
 
 bench-programs: $(BENCHES)
 bench: smtpd bench-programs
