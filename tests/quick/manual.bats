@@ -193,7 +193,7 @@ here() {
 @test "every exit status is in smtpd(8)" {
 	local name used
 
-	used=$(grep -ho 'EX_[A-Z]*' "$ROOT"/{smtpd,check,lib/auth,lib/prompt}.c)
+	used=$(grep -ho 'EX_[A-Z]*' "$ROOT"/{smtpd,check,lib/auth-check,lib/prompt}.c)
 	same "exit status" "$(for name in $used; do
 		awk -v name="$name" '$1 == "#define" && $2 == name {
 			print $3 }' \
