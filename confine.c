@@ -105,7 +105,7 @@ allow_file(struct sandbox *sandbox, const char *file)
 }
 
 static void
-allow_service(struct sandbox *sandbox, const struct config *config)
+allow_settings(struct sandbox *sandbox, const struct config *config)
 {
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 
@@ -130,21 +130,13 @@ allow_service(struct sandbox *sandbox, const struct config *config)
 }
 
 void
-confine_files(struct confinement *confinement, const struct services *services,
-    int tree_fd)
+confine_files(
+    struct confinement *confinement, const struct config *config, int tree_fd)
 {
-	struct sandbox *sandbox = &confinement->sandbox;
-
 	if (!is_confining(confinement))
 		return;
-	sandbox_tree(sandbox, tree_fd);
-	for (size_t i = 0; i < services->len; i++) {
-		const struct config *config = &services->list[i].config;
-
-		if (i > 0)
-			sandbox_allow(sandbox, config->domains, SANDBOX_STORE);
-		allow_service(sandbox, config);
-	}
+	sandbox_tree(&confinement->sandbox, tree_fd);
+	allow_settings(&confinement->sandbox, config);
 }
 
 /* --- the session --- */
