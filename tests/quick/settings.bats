@@ -291,7 +291,7 @@ END
 		local hello=EHLO
 		[ "$1" != lmtp ] || hello=LHLO
 		printf '%s\n' "$hello me" 'MAIL FROM:<>' QUIT |
-			smtpd --profile="$@" 2>/dev/null |
+			smtpd --profile="$1" "${@:2}" 2>/dev/null |
 			sed -n 's/^\([245][0-9][0-9]\) \([0-9.]*\).*/\1 \2/p' |
 			sed -n '$!p' | tail -n 1
 	}
