@@ -72,7 +72,7 @@ check:
 
 # A server to try, on 127.0.0.1:2525, that takes any mail into ./mail.
 run:
-	@tests/setup gcc libc6-dev libidn2-dev systemd
+	@tests/setup gcc libc6-dev libgsasl-dev libidn2-dev systemd
 	@$(MAKE) --no-print-directory smtpd
 	@tests/run
 

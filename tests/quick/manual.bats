@@ -221,7 +221,7 @@ here() {
 	cd "$ROOT"
 	same arrows "$(grep -H '^#include "' ./*.[ch] lib/*.[ch] |
 		sed 's|^\([a-z.]*/\)||; s|lib/||; s/\.[ch]:#include "/ /; s/\.h"$//' |
-		awk '$1 != $2')" "$(sed -n 's/^\([a-z]*\)  *-> /\1,/p' CONTRIBUTING.md |
+		awk '$1 != $2')" "$(sed -n 's/^\([a-z-]*\)  *-> /\1,/p' CONTRIBUTING.md |
 		awk -F', *' '{ for (i = 2; i <= NF; i++) print $1, $i }')"
 }
 
