@@ -122,8 +122,7 @@ by_dovecot() {
 	plus=
 	[[ $VERSION = 2.3.* ]] || plus='SCRAM-SHA-256-PLUS '
 	by_dovecot "${plus}SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN"
-	# It looks as a client without a binding would.
-	says "dovecot-auth = $PLACE/auth: it offers SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN" \
+	says "dovecot-auth = $PLACE/auth: it offers ${plus}SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN" \
 		check dovecot "$PLACE/auth"
 }
 
