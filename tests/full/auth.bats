@@ -89,7 +89,7 @@ dovecot() {
 	root_only
 	need dovecot doveadm
 	version=$(command dovecot --version)
-	version=${version%% *}
+	version=${version%%[ -]*}
 	[[ $version = 2.[34].* ]] || cannot "Dovecot $version is not known"
 	dovecot_conf "$version" >"$PLACE/dovecot.conf"
 	printf '%s\n' "alice:$(doveadm pw -s SCRAM-SHA-256 -p pencil)" \
