@@ -45,9 +45,11 @@ smtpd.o: CPPFLAGS += -DVERSION='"$(VERSION)"'
 
 # --- tests: pure functions by table, then whatever bats finds ---
 BUILD = build
+NO_UNITS = $(NO_UNITS_TLS_$(TLS)) $(NO_UNITS_AUTH_$(AUTH))
+NO_UNITS_TLS_none = tests/unit/tls.c
+NO_UNITS_AUTH_none = $(addprefix tests/unit/,auth.c dovecot.c passwords.c)
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
-	$(filter-out $(NO_UNITS_$(TLS)),$(wildcard tests/unit/*.c)))
-NO_UNITS_none = tests/unit/tls.c
+	$(filter-out $(NO_UNITS),$(wildcard tests/unit/*.c)))
 PARTS = $(filter-out smtpd.o,$(SMTPD))
 
 $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)

@@ -112,7 +112,7 @@ compute(void *library, const char *password, const char *setting,
 static int
 verify_crypt(const char *hash, const char *password, char *text, size_t size)
 {
-	char computed[CRYPT_OUTPUT_SIZE];
+	char computed[CRYPT_OUTPUT_SIZE] = "";
 	void *library = open_crypt(text, size);
 	size_t len = strlen(hash);
 	int error, result;
@@ -232,7 +232,8 @@ static bool
 make_crypt(const struct kind *kind, const char *password,
     char out[HASH_TEXT_MAX + 1], char *text, size_t size)
 {
-	char setting[CRYPT_GENSALT_OUTPUT_SIZE], computed[CRYPT_OUTPUT_SIZE];
+	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+	char computed[CRYPT_OUTPUT_SIZE] = "";
 	void *library = open_crypt(text, size);
 	__typeof__(crypt_gensalt_rn) *function;
 	int error = EINVAL;
