@@ -163,7 +163,8 @@ check_as() {
 	local check=/run/systemd/system/check.service free
 	free=$(inside runuser -u smtpd -- smtpd --check ${2:+"--profile=$2"})
 	inside sed -e '/^StandardInput=/d; /^StandardOutput=/d; /^Requires=/d' \
-		-e '/^Restart/d; /^WatchdogSec=/d; s/^Type=.*/Type=oneshot/' \
+		-e '/^Restart/d; /^WatchdogSec=/d; /^Type=/d' \
+		-e 's/^\[Service\]/&\nType=oneshot/' \
 		-e "s/ --profile=%j/ --profile=${2:-}/" \
 		-e '/^ExecStart=/s,$, --check\nStandardOutput=truncate:/said,' \
 		"/usr/local/lib/systemd/system/$1" >"$MACHINE/check"
