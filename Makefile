@@ -27,8 +27,8 @@ SMTPD = smtpd.o service.o confine.o serve.o session.o submission.o check.o \
 TLS_openssl = lib/tls.o lib/tls-check.o lib/certificate.o lib/openssl.o \
 	lib/pem.o lib/ticket.o
 TLS_none = lib/tls-none.o
-AUTH_gsasl = lib/auth.o lib/base64.o lib/dovecot.o lib/hash.o lib/passwords.o \
-	lib/prompt.o lib/sasl.o
+AUTH_gsasl = lib/auth.o lib/auth-check.o lib/base64.o lib/dovecot.o lib/hash.o \
+	lib/passwords.o lib/prompt.o lib/sasl.o lib/users.o
 AUTH_none = lib/auth-none.o
 DIRS = -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
 
@@ -45,16 +45,22 @@ smtpd.o: CPPFLAGS += -DVERSION='"$(VERSION)"'
 
 # --- tests: pure functions by table, then whatever bats finds ---
 BUILD = build
-UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
+UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
+	$(filter-out $(NO_UNITS_$(TLS)),$(wildcard tests/unit/*.c)))
+NO_UNITS_none = tests/unit/tls.c
 PARTS = $(filter-out smtpd.o,$(SMTPD))
 
 $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(PARTS) $(LIBRARIES)
 
-# The only program that links OpenSSL: it is the client, too.
-$(BUILD)/unit/tls: LIBRARIES = $(LIBRARIES_$(TLS))
-LIBRARIES_openssl = -lssl -lcrypto
+# OpenSSL is linked for its client alone.
+$(BUILD)/unit/tls: LIBRARIES = -lssl -lcrypto
+$(BUILD)/unit/tls-none: lib/tls-none.o
+$(BUILD)/unit/tls-none: PARTS := lib/tls-none.o
+# A client to talk with; and, as smtpd, no late binding, which leaves copies of
+# registers on the stack.
+$(BUILD)/unit/auth: LIBRARIES = -lgsasl -Wl,-z,now
 
 # It includes the source itself, to read the filters.
 $(BUILD)/unit/calls: PARTS := $(filter-out lib/calls.o,$(PARTS))
@@ -76,7 +82,7 @@ check:
 
 # A server to try, on 127.0.0.1:2525, that takes any mail into ./mail.
 run:
-	@tests/setup gcc libc6-dev libidn2-dev libssl-dev systemd
+	@tests/setup gcc libc6-dev libgsasl-dev libidn2-dev libssl-dev systemd
 	@$(MAKE) --no-print-directory smtpd
 	@tests/run
 
@@ -94,6 +100,7 @@ TEXTS = $(SOCKETS:%=$(SYSTEM)/%.socket) $(SOCKETS:%=$(SYSTEM)/%@.service) \
 	$(SHARE)/doc/smtpd/smtpd.xinetd \
 	$(SHARE)/doc/smtpd/accept-loop.conf \
 	$(SHARE)/doc/smtpd/credentials.conf \
+	$(SHARE)/doc/smtpd/smtpd.fail2ban \
 	$(patsubst man/%,$(SHARE)/man/man8/%,$(wildcard man/*.8)) \
 	$(patsubst man/%,$(SHARE)/man/man5/%,$(wildcard man/*.5))
 PATHS = 's,/usr/local,$(PREFIX),g; s,/var/lib,$(localstatedir)/lib,g; \
@@ -113,7 +120,8 @@ install: smtpd
 	$(INSTALL) systemd/smtpd.sysusers $(LIB)/sysusers.d/smtpd.conf
 	$(INSTALL) systemd/smtpd.tmpfiles $(LIB)/tmpfiles.d/smtpd.conf
 	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd \
-		systemd/accept-loop.conf systemd/credentials.conf
+		systemd/accept-loop.conf systemd/credentials.conf \
+		systemd/smtpd.fail2ban
 	for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -t $(SHARE)/man/man$${page##*.} $$page || exit 1; \
 	done
@@ -125,16 +133,18 @@ install: smtpd
 uninstall:
 	rm -f $(SBIN)/smtpd $(TEXTS)
 
-# --- fuzzing: the language, addresses, alias files, settings ---
+# --- fuzzing: what is parsed ---
 # make fuzz [SECONDS=60]: each target for that time; what it finds stays in
 # $(BUILD)/fuzz. make replay: the corpora once, no longer than a second each.
 SECONDS = 60
-FUZZ = session address alias config
+FUZZ = session address alias config complete network passwords auth dovecot
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz/%)
 FUZZ_CC = clang -std=c17 -D_GNU_SOURCE $(CPPFLAGS) -g -O1 -I. \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_PARTS = protocol.c body.c parameter.c lib/address.c lib/beneath.c lib/config.c lib/idn.c \
-	lib/mailbox.c lib/network.c lib/quota.c
+FUZZ_PARTS = protocol.c body.c parameter.c lib/address.c lib/auth.c \
+	lib/base64.c lib/beneath.c lib/complete.c lib/config.c lib/dovecot.c \
+	lib/hash.c lib/idn.c lib/mailbox.c lib/network.c lib/passwords.c \
+	lib/quota.c lib/sasl.c lib/users.c
 
 $(BUILD)/fuzz/%: fuzz/%.c tests/unit/drive.h $(FUZZ_PARTS) $(wildcard *.h lib/*.h)
 	@mkdir -p $(@D)
@@ -174,7 +184,10 @@ BENCHES = $(BUILD)/bench/client $(BUILD)/bench/limit
 
 $(BENCHES): $(BUILD)/bench/%: bench/%.c
 	@mkdir -p $(@D)
-	$(COMPILE) -MF $@.d -o $@ $<
+	$(COMPILE) -MF $@.d -o $@ $< $(LIBRARIES)
+
+# It has to speak TLS, whatever smtpd was built for.
+$(BUILD)/bench/client: LIBRARIES = -lssl -lcrypto
 
 bench-programs: $(BENCHES)
 bench: smtpd bench-programs

@@ -325,6 +325,7 @@ begin_tls(struct guard *guard, struct session *session)
 {
 	unsigned char binding[TLS_BINDING_LEN];
 	struct tls_info info;
+	bool bound;
 
 	if (!shake_hands(guard, session)) {
 		give_up_tls(guard, session);
@@ -332,8 +333,9 @@ begin_tls(struct guard *guard, struct session *session)
 	}
 	guard->stale = tls_is_stale(guard->tls);
 	tls_describe(guard->tls, &info);
-	session_secured(
-	    session, &info, tls_binding(guard->tls, binding) ? binding : NULL);
+	bound =
+	    config_has_auth(guard->config) && tls_binding(guard->tls, binding);
+	session_secured(session, &info, bound ? binding : NULL);
 	explicit_bzero(binding, sizeof(binding));
 }
 
@@ -355,10 +357,12 @@ begin_implicit(struct guard *guard, struct session *session)
 static void
 delay(const struct guard *guard, unsigned failures)
 {
-	time_t most = (time_t)guard->config->auth_delay << (failures - 1);
-	time_t end = seconds() + (most < DELAY_MAX ? most : DELAY_MAX);
+	time_t wait = (time_t)guard->config->auth_delay, end;
 
-	while (guard->config->auth_delay > 0 && !stopping && seconds() < end)
+	for (unsigned i = 1; i < failures && wait < DELAY_MAX; i++)
+		wait *= 2;
+	end = seconds() + (wait < DELAY_MAX ? wait : DELAY_MAX);
+	while (wait > 0 && !stopping && seconds() < end)
 		(void)poll(NULL, 0, 1000); /* a signal may end it early */
 }
 

@@ -338,7 +338,7 @@ reload(struct server *server)
 	service_free(&server->services);
 	server->services = before;
 	listen_ready(&server->listen, &server->listen.settings);
-	log_listener(server, "unchanged", "reason", NULL);
+	log_listener(server, "unchanged", NULL, NULL);
 }
 
 /* In a child: the session, with what was prepared for it. */
@@ -426,7 +426,7 @@ serve_many(struct server *server, int first, unsigned count)
 			service_open_tls(&server->services, &server->log);
 			break;
 		case LISTEN_DRAIN:
-			log_listener(server, "draining", "reason", NULL);
+			log_listener(server, "draining", NULL, NULL);
 			break;
 		case LISTEN_REFUSED:
 			log_listener(
@@ -437,7 +437,7 @@ serve_many(struct server *server, int first, unsigned count)
 			log_lines(&server->log, server->listen.text);
 			break;
 		default:
-			log_listener(server, "done", "reason", NULL);
+			log_listener(server, "done", NULL, NULL);
 			return EX_OK;
 		}
 }

@@ -346,8 +346,9 @@ put_field(struct complete *complete)
 	const char *colon = memchr(field, ':', complete->held);
 	struct cursor cursor;
 
-	if (text[-1] == '\n')
-		text -= text[-2] == '\r' ? 2 : 1; /* behind the colon */
+	/* Never beyond the colon. The message may end within a line end. */
+	text -= text[-1] == '\n';
+	text -= text[-1] == '\r';
 	cursor = (struct cursor){
 		.start = field,
 		.at = colon + 1,

@@ -43,10 +43,21 @@ find_functions(void *library, char text[TLS_TEXT_MAX + 1])
 	return true;
 }
 
+/* How strong the signature of a certificate is OpenSSL finds out by the names
+ * of old, and takes one it does not find for too weak. */
+static bool
+add_digests(void)
+{
+	return functions.EVP_add_digest(functions.EVP_sha224()) == 1 &&
+	    functions.EVP_add_digest(functions.EVP_sha256()) == 1 &&
+	    functions.EVP_add_digest(functions.EVP_sha384()) == 1 &&
+	    functions.EVP_add_digest(functions.EVP_sha512()) == 1;
+}
+
 /* The order matters: what the first call leaves out no later one brings in.
  * Left out: reading openssl.cnf, which the sandbox hides; 1600 texts of errors;
- * names of algorithms in the way of OpenSSL 1, of which providers have their
- * own; freeing it all at exit. The texts of libssl can be had later. */
+ * names of algorithms in the way of OpenSSL 1, but for a few digests; freeing
+ * it all at exit. The texts of libssl can be had later. */
 static bool
 begin(void)
 {
@@ -55,7 +66,9 @@ begin(void)
 		       OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
 		       OPENSSL_INIT_NO_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_ATEXIT,
 		   NULL) == 1 &&
-	    functions.OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1;
+	    functions.OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) ==
+	    1 &&
+	    add_digests();
 }
 
 void

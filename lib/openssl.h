@@ -131,6 +131,11 @@
 	ROW(ASN1_STRING_get0_data)                \
 	ROW(ASN1_TIME_to_tm)                      \
 	ROW(GENERAL_NAMES_free)                   \
+	ROW(EVP_add_digest)                       \
+	ROW(EVP_sha224)                           \
+	ROW(EVP_sha256)                           \
+	ROW(EVP_sha384)                           \
+	ROW(EVP_sha512)                           \
 	/* session tickets */                     \
 	ROW(EVP_CIPHER_fetch)                     \
 	ROW(EVP_CIPHER_free)                      \

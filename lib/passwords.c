@@ -58,35 +58,41 @@ is_user(const char *text, size_t len)
 	return true;
 }
 
-static bool
-has_start(const char *text, size_t len, const char *start)
+/* The hashes that count: all of them withstand guessing. */
+static const struct hash {
+	const char *start;
+	enum passwords_kind kind;
+	size_t end; /* of PASSWORDS_CRYPT: octets after the last "$" */
+} hashes[] = {
+	{ "SCRAM-SHA-256$", PASSWORDS_SCRAM_SHA_256, 0 },
+	{ "SCRAM-SHA-1$", PASSWORDS_SCRAM_SHA_1, 0 },
+	{ "$y$", PASSWORDS_CRYPT, 43 },
+	{ "$6$", PASSWORDS_CRYPT, 86 },
+	{ "$2b$", PASSWORDS_CRYPT, 53 },
+	{ "$2y$", PASSWORDS_CRYPT, 53 },
+	{ "$2a$", PASSWORDS_CRYPT, 53 },
+	{ "$5$", PASSWORDS_CRYPT, 43 },
+};
+
+/* Which of them it is, by its start; or NULL. */
+static const struct hash *
+find_hash(const char *text, size_t len)
 {
-	return len >= strlen(start) && memcmp(text, start, strlen(start)) == 0;
+	for (size_t i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++)
+		if (len >= strlen(hashes[i].start) &&
+		    memcmp(text, hashes[i].start, strlen(hashes[i].start)) == 0)
+			return &hashes[i];
+	return NULL;
 }
 
-/* Whether it is a hash of crypt(5) of a kind that withstands guessing, and all
- * of one: what lacks its end would never fit, which nobody would understand. */
+/* Whether it is all of a hash of crypt(5): what lacks its end would never fit,
+ * which nobody would understand. */
 static bool
-is_crypt(const char *text, size_t len)
+is_crypt(const struct hash *hash, const char *text, size_t len)
 {
-	static const struct {
-		const char *start;
-		size_t end; /* octets after the last "$" */
-	} kinds[] = {
-		{ "$y$", 43 },
-		{ "$2b$", 53 },
-		{ "$2y$", 53 },
-		{ "$2a$", 53 },
-		{ "$6$", 86 },
-		{ "$5$", 43 },
-	};
-	size_t dollars = 0, end = 0, kind = 0;
+	size_t dollars = 0, end = 0;
 
-	while (kind < sizeof(kinds) / sizeof(kinds[0]) &&
-	    !has_start(text, len, kinds[kind].start))
-		kind++;
-	if (kind == sizeof(kinds) / sizeof(kinds[0]) ||
-	    len > PASSWORDS_HASH_MAX)
+	if (len > PASSWORDS_HASH_MAX)
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		char byte = text[i];
@@ -100,7 +106,7 @@ is_crypt(const char *text, size_t len)
 			return false;
 		}
 	}
-	return dollars >= 3 && len - end == kinds[kind].end;
+	return dollars >= 3 && len - end == hash->end;
 }
 
 /* Cut text up to a byte off *text. False where it does not occur. */
@@ -157,27 +163,23 @@ static int
 parse_hash(
     const char *text, size_t len, struct passwords_entry *out, const char **why)
 {
-	static const char sha_256[] = "SCRAM-SHA-256$",
-			  sha_1[] = "SCRAM-SHA-1$";
-	size_t start = 0;
+	const struct hash *hash = find_hash(text, len);
+	size_t start_len;
 
-	if (has_start(text, len, sha_256)) {
-		out->kind = PASSWORDS_SCRAM_SHA_256;
-		start = sizeof(sha_256) - 1;
-	} else if (has_start(text, len, sha_1)) {
-		out->kind = PASSWORDS_SCRAM_SHA_1;
-		start = sizeof(sha_1) - 1;
-	} else if (is_crypt(text, len)) {
-		out->kind = PASSWORDS_CRYPT;
+	*why = not_a_hash;
+	if (hash == NULL)
+		return -1;
+	out->kind = hash->kind;
+	if (hash->kind == PASSWORDS_CRYPT) {
+		if (!is_crypt(hash, text, len))
+			return -1;
 		memcpy(out->hash, text, len);
 		out->hash[len] = '\0';
 		return 1;
-	} else {
-		*why = not_a_hash;
-		return -1;
 	}
 	*why = not_keys;
-	return parse_keys(text + start, len - start, out) ? 1 : -1;
+	start_len = strlen(hash->start);
+	return parse_keys(text + start_len, len - start_len, out) ? 1 : -1;
 }
 
 int
@@ -290,23 +292,19 @@ open_file(const char *path, char *text, size_t size)
 	return -1;
 }
 
-/* What is done with each line: result, entry and why as of passwords_parse().
- */
-typedef void visit(void *to, unsigned long line, int result,
-    const struct passwords_entry *entry, const char *why);
+/* What is done with each line. */
+typedef void visit(
+    void *to, unsigned long number, const char *line, size_t len);
 
 static int
 visit_lines(struct reader *reader, visit *each, void *to)
 {
-	struct passwords_entry entry;
-	const char *line, *why = NULL;
+	const char *line;
 	size_t len;
 	int more;
 
 	while ((more = next_line(reader, &line, &len)) > 0)
-		each(to, reader->line, passwords_parse(line, len, &entry, &why),
-		    &entry, why);
-	explicit_bzero(&entry, sizeof(entry));
+		each(to, reader->line, line, len);
 	return more;
 }
 
@@ -335,11 +333,12 @@ visit_file(const char *path, visit *each, void *to, char *text, size_t size)
 	return done;
 }
 
-/* What passwords_find() collects. */
+/* What passwords_find() looks for, and where it puts it. */
 struct search {
-	const char *path, *user;
-	struct passwords *found;
+	const char *path;
+	const char *user;  /* or NULL */
 	const char *first; /* the name of the first user, or NULL */
+	struct passwords *found;
 	char *text;
 	size_t size;
 };
@@ -353,39 +352,72 @@ keep(struct passwords_user *user, const struct passwords_entry *entry)
 	user->entries[entry->kind] = *entry;
 }
 
+/* Whether text[0..len) is the name. */
 static bool
-is_same(const char *one, const char *other)
+is_user_name(const char *text, size_t len, const char *name)
 {
-	while (*one != '\0' && address_lower(*one) == address_lower(*other)) {
-		one++;
-		other++;
-	}
-	return *one == *other;
+	for (size_t i = 0; i < len; i++)
+		if (name[i] == '\0' ||
+		    address_lower(text[i]) != address_lower(name[i]))
+			return false;
+	return name[len] == '\0';
+}
+
+/* Whether a line has to be looked at more closely. Not if it looks well and is
+ * of neither user: of a hundred thousand that would take a while. */
+static bool
+is_wanted(const struct search *search, const char *line, size_t len)
+{
+	const struct hash *hash;
+	const char *user;
+	size_t user_len;
+
+	if (len == 0 || line[0] == '#')
+		return false;
+	if (search->first == NULL || !cut(&line, &len, ':', &user, &user_len))
+		return true;
+	hash = find_hash(line, len);
+	return hash == NULL || !search->found->any.has[hash->kind] ||
+	    is_user_name(user, user_len, search->first) ||
+	    (search->user != NULL &&
+		is_user_name(user, user_len, search->user));
 }
 
 static void
-search_line(void *to, unsigned long line, int result,
-    const struct passwords_entry *entry, const char *why)
+keep_entry(struct search *search, const struct passwords_entry *entry)
+{
+	struct passwords *found = search->found;
+	size_t len = strlen(entry->user);
+
+	keep(&found->any, entry);
+	if (search->first == NULL)
+		search->first = found->any.entries[entry->kind].user;
+	if (is_user_name(entry->user, len, search->first))
+		keep(&found->first, entry);
+	if (search->user != NULL &&
+	    is_user_name(entry->user, len, search->user))
+		keep(&found->own, entry);
+}
+
+static void
+search_line(void *to, unsigned long number, const char *line, size_t len)
 {
 	struct search *search = to;
-	struct passwords *found = search->found;
+	struct passwords_entry entry;
+	const char *why;
+	int result;
 
-	if (result < 0 && !found->bad) {
-		found->bad = true;
-		(void)snprintf(search->text, search->size,
-		    "passwords = %s:%lu: %s", search->path, line, why);
-	}
-	if (result <= 0)
+	if (!is_wanted(search, line, len))
 		return;
-	keep(&found->any, entry);
-	if (search->first == NULL) {
-		keep(&found->first, entry);
-		search->first = found->first.entries[entry->kind].user;
-	} else if (is_same(entry->user, search->first)) {
-		keep(&found->first, entry);
-	}
-	if (search->user != NULL && is_same(entry->user, search->user))
-		keep(&found->own, entry);
+	result = passwords_parse(line, len, &entry, &why);
+	if (result > 0)
+		keep_entry(search, &entry);
+	explicit_bzero(&entry, sizeof(entry));
+	if (result >= 0 || search->found->bad)
+		return;
+	search->found->bad = true;
+	(void)snprintf(search->text, search->size, "passwords = %s:%lu: %s",
+	    search->path, number, why);
 }
 
 bool
@@ -446,16 +478,10 @@ complain(struct inspection *inspection, unsigned long line, const char *why)
 	inspection->problems++;
 }
 
+/* Keep a mark. Where there is no memory for more, none are kept any more. */
 static void
-inspect_line(void *to, unsigned long line, int result,
-    const struct passwords_entry *entry, const char *why)
+add_mark(struct inspection *inspection, struct mark mark)
 {
-	struct inspection *inspection = to;
-
-	if (result < 0)
-		complain(inspection, line, why);
-	if (result <= 0 || inspection->full)
-		return;
 	if (inspection->len == inspection->max) {
 		size_t max = 2 * inspection->max + 64;
 		struct mark *more =
@@ -467,11 +493,27 @@ inspect_line(void *to, unsigned long line, int result,
 		inspection->marks = more;
 		inspection->max = max;
 	}
-	inspection->marks[inspection->len++] = (struct mark){
-		.user = hash_name(entry->user),
-		.line = line,
-		.kind = entry->kind,
-	};
+	inspection->marks[inspection->len++] = mark;
+}
+
+static void
+inspect_line(void *to, unsigned long number, const char *line, size_t len)
+{
+	struct inspection *inspection = to;
+	struct passwords_entry entry;
+	const char *why;
+	int result = passwords_parse(line, len, &entry, &why);
+
+	if (result < 0)
+		complain(inspection, number, why);
+	if (result > 0 && !inspection->full)
+		add_mark(inspection,
+		    (struct mark){
+			.user = hash_name(entry.user),
+			.line = number,
+			.kind = entry.kind,
+		    });
+	explicit_bzero(&entry, sizeof(entry));
 }
 
 static int

@@ -63,7 +63,7 @@ struct passwords {
 	struct passwords_user own;   /* the lines of whom we asked for */
 	struct passwords_user first; /* those of the first user */
 	struct passwords_user any;   /* the first line of each kind */
-	bool bad;		     /* some line is neither */
+	bool bad;		     /* some line is none */
 };
 
 /* Parse a line without its end. 1 and *out for a user, 0 where it counts for
@@ -75,7 +75,8 @@ size_t passwords_key_len(enum passwords_kind kind);
 
 /* Read the file, looking for a user (NULL for none). False, and text, where it
  * cannot be read, or others could. Where it can but a line is bad, text tells
- * the first such: it lets nobody in, and the others count. */
+ * the first such that was met: it lets nobody in, and the others count. Lines
+ * of others are looked at no closer than to see what kind they are. */
 bool passwords_find(const char *path, const char *user, struct passwords *out,
     char *text, size_t size);
 

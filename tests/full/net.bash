@@ -133,3 +133,41 @@ trace_of() {
 	awk '/^[ \t]/ || ++fields <= 2 { print; next } { exit }' "$1" |
 		tr -d '\r\n'
 }
+
+# Everything that transport may spoil: dots where lines begin, a line as long
+# as RFC 5321 allows, UTF-8, blanks at a line's end, empty lines at the end.
+compose() {
+	cat <<-'END'
+		From: Sender <sender@example.net>
+		To: alice@example.org
+		Subject: =?UTF-8?Q?Gr=C3=BC=C3=9Fe?=
+		Date: Sat, 1 Feb 2025 10:00:00 +0100
+		Message-ID: <1@example.net>
+		MIME-Version: 1.0
+		Content-Type: text/plain; charset=UTF-8
+		Content-Transfer-Encoding: 8bit
+
+		.
+		..
+		.dot
+		...
+		From here the word From begins a line
+		Grüße, 今日は, ☃
+		trailing blanks  
+	END
+	printf '%0997d\n.%0996d\n' 0 0
+	printf ' . \n\n.QUIT\n.'
+	printf '\n\nlast\n'
+}
+
+# What a mailbox got is octet by octet what was sent; the id is the same in the
+# file name, the trace and the record: arrived_verbatim [MAILBOX [SENT]]
+arrived_verbatim() {
+	local file id
+	file=$(the_message "${1:-example.org/alice}")
+	untraced "$file" | cmp - "${2:-$MESSAGE.crlf}"
+	id=$(cut -d. -f2 <<<"${file##*/}")
+	[[ $(trace_of "$file") == *" id $id"* ]]
+	await_record "^message .*id=$id .*result=\(stored\|partial\)"
+	[ "${file##*,S=}" -eq "$(stat -c %s "$file")" ]
+}

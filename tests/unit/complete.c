@@ -164,7 +164,10 @@ static const struct {
 	    "From: alice@example.org\r\n \r\n" ADDED "\r\n" },
 	{ &crlf, "From: alice\r\nTo: bob\r\n\r\n", "From: alice@example.org"
 	    "\r\nTo: bob@example.org\r\n" ADDED "\r\n" },
-	{ &crlf, "From: alice\r", "From: alice\r\r\n" ADDED },
+	{ &crlf, "From: alice\r", "From: alice@example.org\r\r\n" ADDED },
+	{ &lf, "From: alice\r", "From: alice@example.org\r\n" DATE "\n" ID
+	    "\n" },
+	{ &crlf, "To:\r", "To:\r\r\n" ADDED },
 	/* Each of the fields, and no others. */
 	{ &crlf, "from: a\r\nSENDER: a\r\nReply-to: a\r\nto : a\r\nCc:a\r\n"
 	    "bcc:\ta\r\n\r\n",

@@ -76,12 +76,25 @@ check_dates(void)
 }
 
 static const struct {
-	bool extended, lmtp, utf8;
+	bool extended, lmtp, utf8, tls, authenticated;
 	const char *keyword;
 } keywords[] = {
-	{ false, false, false, "SMTP" }, { true, false, false, "ESMTP" },
-	{ true, false, true, "UTF8SMTP" }, { true, true, false, "LMTP" },
-	{ true, true, true, "UTF8LMTP" },
+	{ false, false, false, false, false, "SMTP" },
+	{ true, false, false, false, false, "ESMTP" },
+	{ true, false, true, false, false, "UTF8SMTP" },
+	{ true, true, false, false, false, "LMTP" },
+	{ true, true, true, false, false, "UTF8LMTP" },
+	{ false, false, false, true, false, "SMTP" }, /* HELO after STARTTLS */
+	{ true, false, false, true, false, "ESMTPS" },
+	{ true, false, false, false, true, "ESMTPA" },
+	{ true, false, false, true, true, "ESMTPSA" },
+	{ true, false, true, true, false, "UTF8SMTPS" },
+	{ true, false, true, false, true, "UTF8SMTPA" },
+	{ true, false, true, true, true, "UTF8SMTPSA" },
+	{ true, true, false, true, false, "LMTPS" },
+	{ true, true, false, false, true, "LMTPA" },
+	{ true, true, false, true, true, "LMTPSA" },
+	{ true, true, true, true, true, "UTF8LMTPSA" },
 };
 
 static struct address
@@ -99,25 +112,42 @@ static const struct {
 	const char *from, *to, *helo, *peer;
 	bool newline;
 	const char *fields;
+	const char *cipher, *group; /* of TLS, or NULL */
 } fields[] = {
 	{ "a@b", "x@y", "c.example", "[192.0.2.1]", false,
 	    "Return-Path: <a@b>\r\n"
 	    "Received: from c.example ([192.0.2.1])\r\n"
 	    "\tby mx.example.org with ESMTP id 1a-2b\r\n"
 	    "\tfor <x@y>;\r\n"
-	    "\tThu, 29 Feb 2024 12:34:56 +0000\r\n" },
+	    "\tThu, 29 Feb 2024 12:34:56 +0000\r\n", NULL, NULL },
 	{ "", NULL, "[IPv6:::1]", NULL, true,
 	    "Return-Path: <>\n"
 	    "Received: from [IPv6:::1]\n"
 	    "\tby mx.example.org with ESMTP id 1a-2b;\n"
-	    "\tThu, 29 Feb 2024 12:34:56 +0000\n" },
+	    "\tThu, 29 Feb 2024 12:34:56 +0000\n", NULL, NULL },
+	/* The clause of RFC 8314, 4.3. */
+	{ "a@b", "x@y", "c.example", "[192.0.2.1]", false,
+	    "Return-Path: <a@b>\r\n"
+	    "Received: from c.example ([192.0.2.1])\r\n"
+	    "\tby mx.example.org with ESMTPS id 1a-2b\r\n"
+	    "\tfor <x@y>\r\n"
+	    "\ttls TLS_AES_256_GCM_SHA384 group x25519;\r\n"
+	    "\tThu, 29 Feb 2024 12:34:56 +0000\r\n",
+	    "TLS_AES_256_GCM_SHA384", "x25519" },
+	{ "a@b", NULL, "c.example", NULL, true,
+	    "Return-Path: <a@b>\n"
+	    "Received: from c.example\n"
+	    "\tby mx.example.org with ESMTPS id 1a-2b\n"
+	    "\ttls TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;\n"
+	    "\tThu, 29 Feb 2024 12:34:56 +0000\n",
+	    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", NULL },
 	/* No client writes other parts of the field. */
 	{ "\"a >b\"@c", "x@y", "x>;(by_evil)\"", "uid 1000", true,
 	    "Return-Path: <\"a >b\"@c>\n"
 	    "Received: from x???by_evil?? (uid 1000)\n"
 	    "\tby mx.example.org with ESMTP id 1a-2b\n"
 	    "\tfor <x@y>;\n"
-	    "\tThu, 29 Feb 2024 12:34:56 +0000\n" },
+	    "\tThu, 29 Feb 2024 12:34:56 +0000\n", NULL, NULL },
 };
 
 static void
@@ -129,7 +159,9 @@ check_fields(void)
 	tzset();
 	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
 		struct trace trace = { .extended = keywords[i].extended,
-		    .lmtp = keywords[i].lmtp, .utf8 = keywords[i].utf8 };
+		    .lmtp = keywords[i].lmtp, .utf8 = keywords[i].utf8,
+		    .tls = keywords[i].tls,
+		    .authenticated = keywords[i].authenticated };
 
 		trace_protocol(&trace, protocol);
 		CHECK(strcmp(protocol, keywords[i].keyword) == 0,
@@ -144,6 +176,8 @@ check_fields(void)
 		    .helo = fields[i].helo, .peer = fields[i].peer,
 		    .hostname = "mx.example.org", .id = "1a-2b",
 		    .extended = true, .newline = fields[i].newline,
+		    .tls = fields[i].cipher != NULL,
+		    .cipher = fields[i].cipher, .group = fields[i].group,
 		    .when = 1709210096 };
 		size_t len = trace_format(&trace, out);
 
@@ -161,7 +195,10 @@ check_longest(void)
 	char out[TRACE_MAX], name[ADDRESS_DOMAIN_MAX + 1], id[64], peer[64];
 	struct trace trace = { .reverse_path = &address,
 	    .recipient = &address, .helo = name, .peer = peer,
-	    .hostname = name, .id = id, .utf8 = true, .when = INT64_MAX };
+	    .hostname = name, .id = id, .utf8 = true, .lmtp = true,
+	    .tls = true, .authenticated = true,
+	    .cipher = "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+	    .group = "secp256k1_of_a_long_name", .when = INT64_MAX };
 	size_t len;
 
 	memset(address.local, '"', ADDRESS_LOCAL_MAX);

@@ -1,0 +1,140 @@
+# Functions of submission.bats. Use: load ../helpers, net, submission/submission
+# shellcheck shell=bash
+
+PARTS=$ROOT/tests/full/submission
+SECRET='pa=ss "w,rd"\ 1'
+
+# An authority, a certificate of ours, and one of alice: for EXTERNAL.
+make_certificates() {
+	local name
+	mkdir -p certificates/mx.example.org
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
+		-nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=Authority 2>/dev/null
+	issue mx.example.org DNS:mx.example.org,IP:127.0.0.1
+	issue alice email:alice@example.org
+	issue eve email:eve@example.net
+	cat alice.pem alice.key >alice.both
+	cat eve.pem eve.key >eve.both
+	mv mx.example.org.pem certificates/mx.example.org/fullchain.pem
+	mv mx.example.org.key certificates/mx.example.org/privkey.pem
+}
+
+# issue NAME ALTERNATIVE: NAME.pem and NAME.key
+issue() {
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-keyout "$1.key" -out "$1.csr" -subj "/CN=$1" \
+		2>/dev/null
+	openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -days 20 \
+		-CAcreateserial -out "$1.pem" -extfile \
+		<(echo "subjectAltName=$2") 2>/dev/null
+}
+
+# A line of the password file: hashed USER KIND [PASSWORD]
+hashed() {
+	printf '%s:%s\n' "$1" "$(printf '%s\n' "${3:-$SECRET}" |
+		"$SMTPD" --hash-password="$2")"
+}
+
+make_passwords() {
+	install -m 600 /dev/null "$1"
+	{
+		hashed alice@example.org scram-sha-256
+		hashed alice@example.org scram-sha-1
+		hashed alice@example.org yescrypt
+		hashed bob@example.org bcrypt
+		hashed carol@example.org sha512
+		hashed dave@example.org scram-sha-256 pässwörd
+	} >"$1"
+}
+
+# Sections for every listener that a test wants.
+make_settings() {
+	cat <<-END
+		certificates = $PWD/certificates
+		passwords = $PWD/passwords
+		rates = $PWD/rates
+		auth-delay = 0
+		sandbox = require
+		[submission]
+		submission = yes
+		tls = require
+		client-authorities = $PWD/ca.pem
+		[submissions]
+		submission = yes
+		tls = implicit
+		client-authorities = $PWD/ca.pem
+		[clear]
+		submission = yes
+		auth-clear = loopback
+		[any]
+		submission = yes
+		auth-clear = loopback
+		sender = any
+		hide-client = yes
+		[limited]
+		submission = yes
+		auth-clear = loopback
+		user-messages = 4
+		user-recipients = 6
+		[printers]
+		submission = yes
+		auth-clear = loopback
+		networks = 127.0.0.0/8 ::1 192.0.2.0/24
+		network-recipients = bob@example.org example.com
+		[others]
+		submission = yes
+		networks = 192.0.2.0/24
+		network-recipients = example.org
+		[local]
+		submission = yes
+		[impatient]
+		submission = yes
+		auth-clear = loopback
+		idle-timeout = 1
+		[slow]
+		submission = yes
+		auth-clear = loopback
+		auth-delay = 1
+	END
+}
+
+# An accept loop with listeners NAME=ADDRESS of the settings; sets LOOP, its
+# process id, and PORTS, a file: start_loop CONF NAME=ADDRESS...
+start_loop() {
+	local command conf=$1
+	shift
+	mapfile -t command < <(smtpd_command -c "$conf" --log=stderr \
+		--sessions-per-source=0)
+	PORTS=$(mktemp -u -p "$BATS_FILE_TMPDIR")
+	python3 "$PARTS/loop.py" "$PORTS" "$@" -- "${command[@]}" \
+		>>"$LOG" 2>&1 </dev/null 3>&- &
+	LOOP=$!
+	await test -e "$PORTS"
+	export LOOP PORTS
+}
+
+port_of() {
+	awk -v name="$1" '$1 == name { print $2; found = 1 }
+		END { exit !found }' "$PORTS"
+}
+
+# say [OPTIONS] NAME <LINES: at the accept loop's listener of that name
+say() {
+	local options=()
+	while [[ $1 == --* ]]; do
+		options+=("$1")
+		shift
+	done
+	python3 "$PARTS/say.py" "${options[@]}" 127.0.0.1 "$(port_of "$1")"
+}
+
+# AUTH PLAIN's initial response: plain USER [PASSWORD]
+plain() {
+	printf '\0%s\0%s' "$1" "${2:-$SECRET}" | base64 -w0
+}
+
+# The codes and enhanced codes of the replies on standard input, on a line.
+codes() {
+	sed -nE 's/^([0-9]{3}) ([0-9.]+ )?.*/\1 \2/p' | sed 's/ *$//' |
+		paste -sd , | tr -d '\r'
+}
