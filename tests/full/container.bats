@@ -550,14 +550,15 @@ commands_of() {
 	done >"$MACHINE/etc/smtpd/passwords"
 	inside chmod 666 /etc/smtpd/passwords
 	set_to certificates /etc/smtpd/certificates
-	set_to passwords /etc/smtpd/passwords
 	cat >>"$MACHINE/etc/smtpd/smtpd.conf" <<-END
 		[submission]
 		submission = yes
 		tls = require
+		passwords = /etc/smtpd/passwords
 		[submissions]
 		submission = yes
 		tls = implicit
+		passwords = /etc/smtpd/passwords
 		[local]
 		submission = yes
 	END
