@@ -143,6 +143,12 @@ start_dovecot() {
 		    mode = 0666
 		  }
 		}
+		# Or it would let our address wait after a failure.
+		service anvil {
+		  unix_listener anvil-auth-penalty {
+		    mode = 0
+		  }
+		}
 	END
 	install -m 640 -g dovecot /dev/null "$OPEN/users"
 	echo "alice@example.org:{PLAIN}$SECRET" >"$OPEN/users"
@@ -190,4 +196,24 @@ plain() {
 codes() {
 	sed -nE 's/^([0-9]{3}) ([0-9.]+ )?.*/\1 \2/p' | sed 's/ *$//' |
 		paste -sd , | tr -d '\r'
+}
+
+# Log in at a listener of the accept loop by AUTH PLAIN, say the lines of
+# standard input and QUIT, and print the codes of these replies alone:
+# logged_in LISTENER USER [PASSWORD]
+logged_in() {
+	{
+		printf 'EHLO client.example\nAUTH PLAIN %s\n' \
+			"$(plain "$2" "${3:-$SECRET}")"
+		cat
+		echo QUIT
+	} | say "$1" | tee said | codes | sed 's/^220,250,235 2.7.0,//; s/,221 2.0.0$//'
+}
+
+# The lines of a transaction: transaction FROM TO...
+transaction() {
+	printf 'MAIL FROM:<%s>\n' "$1"
+	shift
+	printf 'RCPT TO:<%s>\n' "$@"
+	printf 'DATA\nSubject: hello\n\ntext\n.\n'
 }
