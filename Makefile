@@ -27,8 +27,8 @@ SMTPD = smtpd.o service.o confine.o serve.o session.o submission.o check.o \
 TLS_openssl = lib/tls.o lib/tls-check.o lib/certificate.o lib/openssl.o \
 	lib/pem.o lib/ticket.o
 TLS_none = lib/tls-none.o
-AUTH_gsasl = lib/auth.o lib/base64.o lib/dovecot.o lib/hash.o lib/passwords.o \
-	lib/prompt.o lib/sasl.o
+AUTH_gsasl = lib/auth.o lib/auth-check.o lib/base64.o lib/dovecot.o lib/hash.o \
+	lib/passwords.o lib/prompt.o lib/sasl.o lib/users.o
 AUTH_none = lib/auth-none.o
 DIRS = -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
 
@@ -54,7 +54,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(PARTS) $(LIBRARIES)
 
-# The only program that links OpenSSL: it is the client, too.
+# OpenSSL is linked for its client alone.
 $(BUILD)/unit/tls: LIBRARIES = -lssl -lcrypto
 $(BUILD)/unit/tls-none: lib/tls-none.o
 $(BUILD)/unit/tls-none: PARTS := lib/tls-none.o
@@ -133,17 +133,18 @@ install: smtpd
 uninstall:
 	rm -f $(SBIN)/smtpd $(TEXTS)
 
-# --- fuzzing: the language, addresses, alias files, settings, headers ---
+# --- fuzzing: what is parsed ---
 # make fuzz [SECONDS=60]: each target for that time; what it finds stays in
 # $(BUILD)/fuzz. make replay: the corpora once, no longer than a second each.
 SECONDS = 60
-FUZZ = session address alias config complete network
+FUZZ = session address alias config complete network passwords auth dovecot
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz/%)
 FUZZ_CC = clang -std=c17 -D_GNU_SOURCE $(CPPFLAGS) -g -O1 -I. \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_PARTS = protocol.c body.c parameter.c lib/address.c lib/beneath.c \
-	lib/complete.c lib/config.c lib/idn.c lib/mailbox.c lib/network.c \
-	lib/quota.c
+FUZZ_PARTS = protocol.c body.c parameter.c lib/address.c lib/auth.c \
+	lib/base64.c lib/beneath.c lib/complete.c lib/config.c lib/dovecot.c \
+	lib/hash.c lib/idn.c lib/mailbox.c lib/network.c lib/passwords.c \
+	lib/quota.c lib/sasl.c lib/users.c
 
 $(BUILD)/fuzz/%: fuzz/%.c tests/unit/drive.h $(FUZZ_PARTS) $(wildcard *.h lib/*.h)
 	@mkdir -p $(@D)
@@ -183,7 +184,10 @@ BENCHES = $(BUILD)/bench/client $(BUILD)/bench/limit
 
 $(BENCHES): $(BUILD)/bench/%: bench/%.c
 	@mkdir -p $(@D)
-	$(COMPILE) -MF $@.d -o $@ $<
+	$(COMPILE) -MF $@.d -o $@ $< $(LIBRARIES)
+
+# It has to speak TLS, whatever smtpd was built for.
+$(BUILD)/bench/client: LIBRARIES = -lssl -lcrypto
 
 bench-programs: $(BENCHES)
 bench: smtpd bench-programs

@@ -88,9 +88,10 @@ allow_beside(struct sandbox *sandbox, const char *directory, const char *beside)
 	sandbox_allow(sandbox, path, SANDBOX_READ);
 }
 
-/* Not the file, which may be replaced by another of its name. */
+/* A file, which may be a link to elsewhere, and the directory it is in, where
+ * another of its name may take its place. */
 static void
-allow_directory_of(struct sandbox *sandbox, const char *file)
+allow_file(struct sandbox *sandbox, const char *file)
 {
 	char path[CONFIG_TEXT_MAX + 1];
 	char *slash;
@@ -100,10 +101,11 @@ allow_directory_of(struct sandbox *sandbox, const char *file)
 	if (slash != NULL)
 		slash[slash == path] = '\0';
 	sandbox_allow(sandbox, slash == NULL ? "." : path, SANDBOX_READ);
+	sandbox_allow(sandbox, file, SANDBOX_READ);
 }
 
 static void
-allow_service(struct sandbox *sandbox, const struct config *config)
+allow_settings(struct sandbox *sandbox, const struct config *config)
 {
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 
@@ -114,9 +116,9 @@ allow_service(struct sandbox *sandbox, const struct config *config)
 			sandbox_allow(sandbox, credentials, SANDBOX_READ);
 	}
 	if (config_has_tls(config) && config->client_authorities[0] != '\0')
-		allow_directory_of(sandbox, config->client_authorities);
+		allow_file(sandbox, config->client_authorities);
 	if (config->passwords[0] != '\0')
-		allow_directory_of(sandbox, config->passwords);
+		allow_file(sandbox, config->passwords);
 	if (config->user_messages > 0 || config->user_recipients > 0) {
 		/* Later nothing beside it can be made; where this fails, for
 		 * another reason than that it is there, a record says so. Not
@@ -128,21 +130,13 @@ allow_service(struct sandbox *sandbox, const struct config *config)
 }
 
 void
-confine_files(struct confinement *confinement, const struct services *services,
-    int tree_fd)
+confine_files(
+    struct confinement *confinement, const struct config *config, int tree_fd)
 {
-	struct sandbox *sandbox = &confinement->sandbox;
-
 	if (!is_confining(confinement))
 		return;
-	sandbox_tree(sandbox, tree_fd);
-	for (size_t i = 0; i < services->len; i++) {
-		const struct config *config = &services->list[i].config;
-
-		if (i > 0)
-			sandbox_allow(sandbox, config->domains, SANDBOX_STORE);
-		allow_service(sandbox, config);
-	}
+	sandbox_tree(&confinement->sandbox, tree_fd);
+	allow_settings(&confinement->sandbox, config);
 }
 
 /* --- the session --- */

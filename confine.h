@@ -25,11 +25,11 @@ void confine_init(struct confinement *confinement);
 void confine_process(struct confinement *confinement,
     const struct config *config, struct log *log);
 
-/* The files that sessions may open: those of the domains directory, which is
- * open as tree_fd, and what the settings of all services name. Prepared here,
- * in force by confine_session(); may be called again. */
-void confine_files(struct confinement *confinement,
-    const struct services *services, int tree_fd);
+/* The files that sessions with these settings may open: those of the domains
+ * directory, which is open as tree_fd, and what the settings name. Prepared
+ * here, in force by confine_session(); may be called again. */
+void confine_files(
+    struct confinement *confinement, const struct config *config, int tree_fd);
 
 /* For one session. limits_files: no file may grow beyond a message. */
 void confine_session(struct confinement *confinement,

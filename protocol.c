@@ -66,11 +66,11 @@ static const char *const verdict_reply[VERDICT_COUNT] = {
 	[VERDICT_YES] = OK,
 	[VERDICT_UNKNOWN_USER] = "550 5.1.1 no such mailbox here",
 	[VERDICT_RELAY_DENIED] = "550 5.7.1 relaying denied",
-	[VERDICT_NO_QUEUE] = "550 5.7.1 only recipients here: there is no "
-			     "outgoing queue",
+	[VERDICT_NO_QUEUE] =
+	    "550 5.7.1 no outgoing queue: only recipients here",
 	[VERDICT_NOT_OWNER] = "550 5.7.1 this reverse-path is not yours",
-	[VERDICT_NOT_FOR_NETWORK] = "550 5.7.1 not a recipient for clients "
-				    "without authentication",
+	[VERDICT_NOT_FOR_NETWORK] =
+	    "550 5.7.1 not a recipient for clients without AUTH",
 	[VERDICT_TOO_FAST_MESSAGES] = "450 4.7.1 too many messages in an hour",
 	[VERDICT_TOO_FAST_RECIPIENTS] =
 	    "452 4.5.3 too many recipients in an hour",

@@ -10,7 +10,7 @@
 
 const char *
 service_load(struct services *services, unsigned listeners,
-    struct config_call *call, int argc, char *const argv[])
+    struct config_call *call, int argc, char *const argv[], struct log *log)
 {
 	struct service *list = calloc(1 + (size_t)listeners, sizeof(*list));
 
@@ -31,8 +31,10 @@ service_load(struct services *services, unsigned listeners,
 		if (same < services->len)
 			continue;
 		if (config_load(&last->config, call, argc, argv, last->name) <
-		    0)
-			return call->problems;
+		    0) {
+			log_lines(log, call->problems);
+			last->closed = true;
+		}
 		services->len++;
 	}
 	return NULL;
@@ -70,7 +72,7 @@ service_open_tls(struct services *services, struct log *log)
 		size_t first;
 		struct tls *renewed;
 
-		if (!config_has_tls(&service->config))
+		if (service->closed || !config_has_tls(&service->config))
 			continue;
 		first = first_of_same(services, i);
 		if (first < i) {

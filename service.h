@@ -19,6 +19,7 @@ struct service {
 	char name[SYSTEMD_NAME_MAX + 1]; /* "" for all without one */
 	struct config config;
 	struct tls *tls; /* or NULL; another service may share it */
+	bool closed;	 /* its settings are wrong: nobody is served */
 };
 
 struct services {
@@ -29,10 +30,11 @@ struct services {
 };
 
 /* Load the settings for as many listeners as were passed to this process, and
- * at least those of the process itself. Returns NULL, or what is wrong, which
- * stays with call. services is to be freed in either case. */
+ * at least those of the process itself. Where those of one listener alone are
+ * wrong log is told, and that service is closed. Returns NULL, or what is wrong
+ * with all, which stays with call. services is to be freed in either case. */
 const char *service_load(struct services *services, unsigned listeners,
-    struct config_call *call, int argc, char *const argv[]);
+    struct config_call *call, int argc, char *const argv[], struct log *log);
 
 /* The library and the certificates of all, before the first fork, and again
  * when files have changed. What lacks is told to log; what was there before

@@ -200,12 +200,14 @@ prepare(struct server *server, int *status)
 	return configure(server, settings_of(server));
 }
 
-/* The sandbox around what is prepared. */
+/* The files of the sessions that are configured. */
 static void
 confine_tree(struct server *server)
 {
-	confine_files(&server->confinement, &server->services,
-	    server->session.mailboxes.root_fd);
+	const struct session *session = &server->session;
+
+	confine_files(
+	    &server->confinement, session->config, session->mailboxes.root_fd);
 }
 
 /* Records and replies that go to a file of any size are no message. */
@@ -306,7 +308,7 @@ static const char *
 load(struct server *server)
 {
 	return service_load(&server->services, server->listen.listeners,
-	    &server->call, server->argc, server->argv);
+	    &server->call, server->argc, server->argv, &server->log);
 }
 
 /* SIGHUP: the settings anew; where they are wrong, those from before. Once we
@@ -353,6 +355,8 @@ serve_connection(struct server *server)
 	int status;
 
 	server->in_fd = server->out_fd = server->listen.fd;
+	if (service->closed) /* why was told when it was loaded */
+		return give_up(server, "", EX_CONFIG);
 	meet(server, &service->config);
 	if (!session_is_current(&server->session, &service->config)) {
 		const char *obstacle = configure(server, &service->config);
@@ -452,7 +456,7 @@ show_sandbox(struct server *server)
 
 	confine_process(
 	    &server->confinement, settings_of(server), &server->log);
-	confine_tree(server);
+	confine_files(&server->confinement, settings_of(server), -1);
 	confine(server, settings_of(server));
 	confine_calls(&server->confinement, &server->services, false);
 	for (enum sandbox_layer i = 0; i < SANDBOX_LAYERS; i++) {

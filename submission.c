@@ -209,6 +209,7 @@ submission_open(struct submission *submission, const char *id, time_t when,
     void *to)
 {
 	const char *hostname = submission->config->hostname;
+	const char *at = strrchr(submission->user, '@');
 
 	if (trace_date(when, submission->date, sizeof(submission->date)) == 0)
 		(void)snprintf(submission->date, sizeof(submission->date),
@@ -216,7 +217,8 @@ submission_open(struct submission *submission, const char *id, time_t when,
 	(void)snprintf(submission->message_id, sizeof(submission->message_id),
 	    "<%s@%.*s>", id, ADDRESS_DOMAIN_MAX, hostname);
 	submission->completion = (struct complete_settings){
-		.domain = hostname,
+		/* A user means his own domain, others mean ours. */
+		.domain = at != NULL && at[1] != '\0' ? at + 1 : hostname,
 		.date = submission->date,
 		.message_id = submission->message_id,
 		.newline = newline,

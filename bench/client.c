@@ -7,7 +7,7 @@
  * and wait for all of theirs with poll(). A command is sent when the one
  * before it was answered, unless -a. Where Maildirs are given, the run lasts
  * until the last file is in a new/ of them, as inotify tells. Prints one JSON
- * object. Knows no TLS and no AUTH. */
+ * object. Believes any certificate. Knows no AUTH. */
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -31,59 +33,79 @@
 #include "clock.h"
 
 enum {
-	IN_MAX = 8192,		/* octets of replies read at once */
-	COMMAND_MAX = 96,	/* of each command here */
-	CHUNK = 1 << 20,	/* octets of a BDAT chunk */
-	LINE = 78,		/* octets of a body line, with its end */
-	ERRORS_MAX = 20,	/* then a process gives up */
+	IN_MAX = 8192,	  /* octets of replies read at once */
+	COMMAND_MAX = 96, /* of each command here */
+	CHUNK = 1 << 20,  /* octets of a BDAT chunk */
+	LINE = 78,	  /* octets of a body line, with its end */
+	ERRORS_MAX = 20,  /* then a process gives up */
 	ERROR_TEXT = 120,
-	PATIENCE = 60,		/* seconds for the files after the sessions */
+	CIPHER_TEXT = 60,
+	PATIENCE = 60, /* seconds for the files after the sessions */
 };
 
 static const char usage[] =
     "usage: client [-P PARALLEL] [-n MESSAGES] [-k MESSAGES] [-s OCTETS]\n"
-    "              [-r RECIPIENTS] [-u USERS] [-f FILES] [-ab] PORT "
-    "[MAILDIR...]\n"
+    "              [-r RECIPIENTS] [-u USERS] [-f FILES] [-abetT] "
+    "PORT\n"
+    "              [MAILDIR...]\n"
     "  -P  parallel sessions (1)           -n  messages in all (1)\n"
     "  -k  messages in each session (1)    -s  octets of a body (4096)\n"
     "  -r  recipients of each message (1)  -u  of user1 .. userUSERS (10)\n"
     "  -f  files to wait for (messages x recipients)\n"
-    "  -a  send the envelope at once       -b  BDAT instead of DATA\n";
+    "  -a  send the envelope at once       -b  BDAT instead of DATA\n"
+    "  -t  STARTTLS                        -e  no message: MESSAGES sessions\n"
+    "  -T  STARTTLS, resuming a session of the same process if there is one\n";
 
 /* What a session sends next. */
-enum step { GREETING, HELLO, MAIL, RCPT, DATA, BODY, QUIT, DONE };
+enum step {
+	GREETING,
+	HELLO,
+	STARTTLS,
+	HANDSHAKE,
+	MAIL,
+	RCPT,
+	DATA,
+	BODY,
+	QUIT,
+	DONE,
+};
 
 struct session {
-	int fd;			/* -1: none, this place is free */
+	int fd;	       /* -1: none, this place is free */
+	SSL *ssl;      /* NULL: in clear */
+	short blocked; /* what is awaited before more can be sent */
 	enum step step;
-	long message, last;	/* of all messages: this one, its end */
+	long message, last; /* of all messages: this one, its end */
 	unsigned recipient;
-	size_t body_at;		/* octets of the body in chunks before */
+	size_t body_at; /* octets of the body in chunks before */
 	double began, message_began;
-	char *text;		/* commands */
+	char *text; /* commands */
 	size_t text_len;
-	const char *body;	/* what follows them */
+	const char *body; /* what follows them */
 	size_t body_len;
-	size_t sent;		/* of both */
-	unsigned due;		/* replies that are missing */
-	char want;		/* first digit of the last of them */
+	size_t sent;  /* of both */
+	unsigned due; /* replies that are missing */
+	char want;    /* first digit of the last of them */
 	size_t in_len;
 	char in[IN_MAX];
 };
 
 /* What a process has done; shared memory. */
 struct result {
-	double last;		/* when the last message was accepted */
-	long messages, errors;
+	double last; /* when the last message was accepted */
+	long messages, errors, resumed;
 	char error[ERROR_TEXT];
+	char cipher[CIPHER_TEXT]; /* of the last session */
 };
 
 static long parallel = 1, total = 1, each = 1, octets = 4096, users = 10;
 static long recipients = 1, files = -1, port;
-static bool at_once, chunks;
+static bool at_once, chunks, empty, resume;
+static SSL_CTX *tls;	    /* NULL: no STARTTLS */
+static SSL_SESSION *ticket; /* the newest of this process */
 static char *message;
 static size_t message_len;
-static double *message_times, *session_times;	/* shared, one for each */
+static double *message_times, *session_times; /* shared, one for each */
 
 static void *
 need(size_t count, size_t size)
@@ -111,9 +133,10 @@ write_message(void)
 	message = need(1, sizeof(header) + body + sizeof("\r\n.\r\n"));
 	at = stpcpy(message, header);
 	for (size_t i = 0; i < body; i++)
-		*at++ = i % LINE == LINE - 2 ? '\r' :
-		    i % LINE == LINE - 1 ? '\n' :
-		    (char)('a' + (i * 7 + i / LINE) % 26);
+		*at++ = i % LINE == LINE - 2 ? '\r'
+		    : i % LINE == LINE - 1
+		    ? '\n'
+		    : (char)('a' + (i * 7 + i / LINE) % 26);
 	if (at[-1] == '\r')
 		at[-1] = 'x';
 	if (at[-1] != '\n')
@@ -194,6 +217,72 @@ send_mail(struct session *s)
 	s->step = BODY;
 }
 
+/* --- TLS --- */
+
+static int
+keep_ticket(SSL *ssl, SSL_SESSION *session)
+{
+	(void)ssl;
+	SSL_SESSION_free(ticket);
+	ticket = session;
+	return 1;
+}
+
+static void
+prepare_tls(void)
+{
+	tls = SSL_CTX_new(TLS_client_method());
+	if (tls == NULL)
+		die("SSL_CTX_new");
+	(void)SSL_CTX_set_mode(tls,
+	    SSL_MODE_ENABLE_PARTIAL_WRITE |
+		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	(void)SSL_CTX_set_session_cache_mode(
+	    tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	if (resume)
+		SSL_CTX_sess_set_new_cb(tls, keep_ticket);
+}
+
+/* The handshake itself is part of the first write. A ticket is used more than
+ * once, as by clients that keep them in a file: of the copy OpenSSL would say
+ * that it may not be. */
+static void
+begin_tls(struct session *s)
+{
+	SSL_SESSION *copy = ticket == NULL ? NULL : SSL_SESSION_dup(ticket);
+
+	s->ssl = SSL_new(tls);
+	if (s->ssl == NULL || SSL_set_fd(s->ssl, s->fd) != 1 ||
+	    (copy != NULL && SSL_set_session(s->ssl, copy) != 1))
+		die("SSL_new");
+	SSL_SESSION_free(copy);
+	SSL_set_connect_state(s->ssl);
+}
+
+/* Without a close_notify, as many a client does; a ticket is still good. */
+static void
+end_tls(struct session *s, struct result *result)
+{
+	if (s->ssl == NULL)
+		return;
+	result->resumed += SSL_session_reused(s->ssl);
+	(void)snprintf(result->cipher, sizeof(result->cipher), "%s %s",
+	    SSL_get_version(s->ssl), SSL_get_cipher_name(s->ssl));
+	SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(s->ssl);
+	s->ssl = NULL;
+}
+
+static void
+hang_up(struct session *s, struct result *result)
+{
+	end_tls(s, result);
+	close(s->fd);
+	s->fd = -1;
+}
+
+/* --- the session --- */
+
 /* The last command was answered: the next one. */
 static void
 next(struct session *s, struct result *result)
@@ -204,12 +293,21 @@ next(struct session *s, struct result *result)
 		result->messages++;
 		message_times[s->message++] = result->last - s->message_began;
 	}
-	if (s->step == MAIL && s->message == s->last)
+	if (s->step == MAIL && (empty || s->message == s->last))
 		s->step = QUIT;
 	switch (s->step) {
 	case GREETING:
 		break;
 	case HELLO:
+		command(s, "EHLO client.example.net\r\n");
+		s->step = tls == NULL ? MAIL : STARTTLS;
+		break;
+	case STARTTLS:
+		command(s, "STARTTLS\r\n");
+		s->step = HANDSHAKE;
+		break;
+	case HANDSHAKE:
+		begin_tls(s);
 		command(s, "EHLO client.example.net\r\n");
 		s->step = MAIL;
 		break;
@@ -233,9 +331,12 @@ next(struct session *s, struct result *result)
 		s->step = DONE;
 		break;
 	case DONE:
-		close(s->fd);
-		s->fd = -1;
+		hang_up(s, result);
 		session_times[(s->last - 1) / each] = now() - s->began;
+		if (empty) {
+			result->last = now();
+			result->messages++;
+		}
 		break;
 	}
 }
@@ -247,8 +348,7 @@ fail(struct session *s, struct result *result, const char *text, size_t len)
 	if (result->error[0] == '\0')
 		(void)snprintf(result->error, sizeof(result->error), "%.*s",
 		    (int)len, text);
-	close(s->fd);
-	s->fd = -1;
+	hang_up(s, result);
 }
 
 static void
@@ -278,14 +378,50 @@ take_replies(struct session *s, struct result *result)
 	return true;
 }
 
+/* As recv(2) and sendmsg(2) have it: -1 with EAGAIN where it would wait, and 0
+ * at the end. What is wrong with TLS fails the session here: ECANCELED. */
+static ssize_t
+tls_result(struct session *s, struct result *result, int got)
+{
+	const char *text;
+
+	switch (got > 0 ? SSL_ERROR_NONE : SSL_get_error(s->ssl, got)) {
+	case SSL_ERROR_NONE:
+		return got;
+	case SSL_ERROR_WANT_READ:
+		s->blocked = POLLIN;
+		errno = EAGAIN;
+		return -1;
+	case SSL_ERROR_WANT_WRITE:
+		s->blocked = POLLOUT;
+		errno = EAGAIN;
+		return -1;
+	case SSL_ERROR_ZERO_RETURN:
+		return 0;
+	default:
+		text = ERR_reason_error_string(ERR_peek_error());
+		ERR_clear_error();
+		if (text == NULL)
+			text = "TLS failed";
+		fail(s, result, text, strlen(text));
+		errno = ECANCELED;
+		return -1;
+	}
+}
+
 static void
 receive(struct session *s, struct result *result)
 {
 	static const char gone[] = "the connection was closed";
-	ssize_t got = recv(s->fd, s->in + s->in_len, IN_MAX - s->in_len,
-	    MSG_DONTWAIT);
+	char *place = s->in + s->in_len;
+	size_t room = IN_MAX - s->in_len;
+	ssize_t got;
 
-	if (got < 0 && errno == EAGAIN)
+	if (s->ssl == NULL)
+		got = recv(s->fd, place, room, MSG_DONTWAIT);
+	else
+		got = tls_result(s, result, SSL_read(s->ssl, place, (int)room));
+	if (got < 0 && (errno == EAGAIN || errno == ECANCELED))
 		return;
 	if (got < 0) {
 		fail_errno(s, result);
@@ -307,6 +443,25 @@ to_send(const struct session *s)
 	return s->fd >= 0 && s->sent < s->text_len + s->body_len;
 }
 
+/* A record at a time, until the kernel takes no more. */
+static void
+transmit_tls(struct session *s, struct result *result)
+{
+	while (to_send(s)) {
+		bool text = s->sent < s->text_len;
+		const char *from =
+		    text ? s->text + s->sent : s->body + s->sent - s->text_len;
+		size_t left =
+		    (text ? s->text_len : s->text_len + s->body_len) - s->sent;
+		ssize_t sent =
+		    tls_result(s, result, SSL_write(s->ssl, from, (int)left));
+
+		if (sent <= 0)
+			return;
+		s->sent += (size_t)sent;
+	}
+}
+
 /* Commands and body by one call, as far as the kernel takes them. */
 static void
 transmit(struct session *s, struct result *result)
@@ -320,6 +475,10 @@ transmit(struct session *s, struct result *result)
 	struct msghdr header = { .msg_iov = parts, .msg_iovlen = 2 };
 	ssize_t sent;
 
+	if (s->ssl != NULL) {
+		transmit_tls(s, result);
+		return;
+	}
 	sent = sendmsg(s->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent >= 0)
 		s->sent += (size_t)sent;
@@ -345,6 +504,7 @@ dial(struct session *s, long number, struct result *result)
 	s->text_len = s->body_len = s->sent = s->in_len = 0;
 	s->due = 1;
 	s->want = '2';
+	s->blocked = POLLOUT;
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
 		die("socket");
@@ -381,14 +541,13 @@ work(long first, long step, long places, struct result *result)
 			if (to_send(s))
 				transmit(s, result);
 			fds[i].fd = s->fd;
-			fds[i].events = (short)(POLLIN |
-			    (to_send(s) ? POLLOUT : 0));
+			fds[i].events =
+			    (short)(POLLIN | (to_send(s) ? s->blocked : 0));
 		}
 		if (open > 0 && poll(fds, (nfds_t)places, -1) < 0)
 			die("poll");
 		for (long i = 0; i < places; i++)
-			if (all[i].fd >= 0 &&
-			    (fds[i].revents & ~POLLOUT) != 0)
+			if (all[i].fd >= 0 && (fds[i].revents & ~POLLOUT) != 0)
 				receive(&all[i], result);
 	} while (open > 0);
 }
@@ -476,8 +635,9 @@ print_times(const char *name, double *times, long count)
 	count -= zero;
 	if (count > 0)
 		printf(", \"%s_us\": {\"p50\": %.0f, \"p99\": %.0f, "
-		    "\"max\": %.0f}", name, times[count / 2] * 1e6,
-		    times[count * 99 / 100] * 1e6, times[count - 1] * 1e6);
+		       "\"max\": %.0f}",
+		    name, times[count / 2] * 1e6, times[count * 99 / 100] * 1e6,
+		    times[count - 1] * 1e6);
 }
 
 static void
@@ -496,16 +656,24 @@ read_options(int argc, char *argv[])
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "P:n:k:s:r:u:f:ab")) != -1) {
-		long *number = option == 'P' ? &parallel :
-		    option == 'n' ? &total : option == 'k' ? &each :
-		    option == 's' ? &octets : option == 'r' ? &recipients :
-		    option == 'u' ? &users : option == 'f' ? &files : NULL;
+	while ((option = getopt(argc, argv, "P:n:k:s:r:u:f:abetT")) != -1) {
+		long *number = option == 'P' ? &parallel
+		    : option == 'n'	     ? &total
+		    : option == 'k'	     ? &each
+		    : option == 's'	     ? &octets
+		    : option == 'r'	     ? &recipients
+		    : option == 'u'	     ? &users
+		    : option == 'f'	     ? &files
+					     : NULL;
 
 		if (number != NULL)
 			*number = strtol(optarg, NULL, 10);
 		at_once = at_once || option == 'a';
 		chunks = chunks || option == 'b';
+		empty = empty || option == 'e';
+		resume = resume || option == 'T';
+		if ((option == 't' || resume) && tls == NULL)
+			prepare_tls();
 		if (option == '?' || (number != NULL && *number < 1)) {
 			fputs(usage, stderr);
 			exit(2);
@@ -518,8 +686,10 @@ read_options(int argc, char *argv[])
 	}
 	if (files < 0)
 		files = total * recipients;
-	if (argv[optind + 1] == NULL)
+	if (argv[optind + 1] == NULL || empty)
 		files = 0;
+	if (empty)
+		each = 1;
 	if (parallel > total)
 		parallel = total;
 }
@@ -535,8 +705,9 @@ main(int argc, char *argv[])
 	read_options(argc, argv);
 	write_message();
 	sessions = (total + each - 1) / each;
-	results = mmap(NULL, (size_t)parallel * sizeof(*results) +
-	    (size_t)(sessions + total) * sizeof(double),
+	results = mmap(NULL,
+	    (size_t)parallel * sizeof(*results) +
+		(size_t)(sessions + total) * sizeof(double),
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (results == MAP_FAILED)
 		die("mmap");
@@ -555,8 +726,9 @@ main(int argc, char *argv[])
 		if (pid == 0) {
 			/* End with the parent: it may be interrupted. */
 			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-			work(i, processes, (parallel + processes - 1 - i) /
-			    processes, &results[i]);
+			work(i, processes,
+			    (parallel + processes - 1 - i) / processes,
+			    &results[i]);
 			_exit(0);
 		}
 	}
@@ -564,6 +736,9 @@ main(int argc, char *argv[])
 	for (long i = 0; i < processes; i++) {
 		all.messages += results[i].messages;
 		all.errors += results[i].errors;
+		all.resumed += results[i].resumed;
+		if (results[i].cipher[0] != '\0')
+			memcpy(all.cipher, results[i].cipher, CIPHER_TEXT);
 		if (results[i].last > all.last)
 			all.last = results[i].last;
 		if (results[i].error[0] != '\0')
@@ -572,11 +747,14 @@ main(int argc, char *argv[])
 	if (all.last < begin)
 		all.last = begin;
 	printf("{\"messages\": %ld, \"files\": %ld, \"errors\": %ld, "
-	    "\"accepted_seconds\": %.6f, \"seconds\": %.6f", all.messages,
-	    seen, all.errors, all.last - begin,
+	       "\"accepted_seconds\": %.6f, \"seconds\": %.6f",
+	    all.messages, seen, all.errors, all.last - begin,
 	    (last > all.last ? last : all.last) - begin);
 	print_times("message", message_times, total);
 	print_times("session", session_times, sessions);
+	if (tls != NULL)
+		printf(", \"resumed\": %ld, \"cipher\": \"%s\"", all.resumed,
+		    all.cipher);
 	print_error(all.error);
 	printf("}\n");
 	return all.errors > 0 || all.messages < total || seen < files;

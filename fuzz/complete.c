@@ -66,10 +66,16 @@ run(const struct complete_settings *settings, const char *text, size_t len,
 	complete_begin(&complete, settings, gather, out);
 	for (size_t i = 0; len > 0; i++) {
 		size_t size = count == 0 ? 0 : sizes[i % count];
-		char *slice;
+		char *slice, octet = *text;
 
 		if (size == 0 || size > len)
 			size = len;
+		if (size == 1) { /* too many for the heap */
+			complete_add(&complete, &octet, 1);
+			text++;
+			len--;
+			continue;
+		}
 		slice = malloc(size);
 		if (slice == NULL)
 			abort();

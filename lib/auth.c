@@ -3,12 +3,10 @@
 #include "auth.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -16,8 +14,8 @@
 #include "dovecot.h"
 #include "hash.h"
 #include "passwords.h"
-#include "prompt.h"
 #include "sasl.h"
+#include "users.h"
 
 enum { DECODED_MAX = AUTH_LINE_MAX / 4 * 3 };
 
@@ -26,6 +24,7 @@ static_assert((int)AUTH_USER_MAX == (int)DOVECOT_USER_MAX, "one limit");
 static_assert((int)AUTH_MECHANISM_MAX == (int)DOVECOT_NAME_MAX, "one limit");
 static_assert((int)AUTH_LINE_MAX == (int)DOVECOT_MESSAGE_MAX, "one limit");
 static_assert((int)AUTH_TEXT_MAX == (int)DOVECOT_TEXT_MAX, "one limit");
+static_assert((int)AUTH_TEXT_MAX == (int)USERS_TEXT_MAX, "one limit");
 
 /* What a mechanism takes of the back end. */
 enum needs { A_USER, KEYS_SHA_1, KEYS_SHA_256, A_CERTIFICATE };
@@ -109,43 +108,20 @@ add_name(char out[AUTH_MECHANISMS_MAX + 1], const char *name)
 	memcpy(out + len, name, name_len + 1);
 }
 
-/* Read the password file. False, with a problem, where that cannot be done. The
- * caller wipes and frees *out. */
-static bool
-read_passwords(struct auth *auth, const char *user, struct passwords **out)
-{
-	char text[AUTH_TEXT_MAX + 1] = "out of memory";
-
-	*out = malloc(sizeof(**out));
-	if (*out != NULL &&
-	    passwords_find(
-		auth->settings->passwords, user, *out, text, sizeof(text))) {
-		/* The same bad line is told once. */
-		if ((*out)->bad && !auth->told)
-			memcpy(auth->problem, text, sizeof(text));
-		auth->told |= (*out)->bad;
-		return true;
-	}
-	free(*out);
-	*out = NULL;
-	memcpy(auth->problem, text, sizeof(text));
-	return false;
-}
-
+/* Tell what the users cannot be asked for; and a bad line, once. */
 static void
-free_passwords(struct passwords *passwords)
+tell(struct auth *auth, const struct users *users, bool failed)
 {
-	explicit_bzero(passwords, sizeof(*passwords));
-	free(passwords);
+	if (failed || (users->bad && !auth->told))
+		memcpy(auth->problem, users->text, sizeof(auth->problem));
+	auth->told |= users->bad;
 }
 
 /* Whether the channel, and the file where it has such lines, do for it. */
 static bool
 can_offer(const struct auth *auth, const struct mechanism *mechanism,
-    const struct passwords_user *any)
+    const bool has[PASSWORDS_KINDS])
 {
-	const bool *has = any->has;
-
 	if (mechanism->bound && auth->channel->binding == NULL)
 		return false;
 	switch (mechanism->needs) {
@@ -164,19 +140,15 @@ can_offer(const struct auth *auth, const struct mechanism *mechanism,
 static bool
 list_own(struct auth *auth, char out[AUTH_MECHANISMS_MAX + 1])
 {
-	static const struct passwords_user nobody;
-	struct passwords *passwords = NULL;
+	struct users users = { .path = auth->settings->passwords };
+	bool has[PASSWORDS_KINDS] = { false };
+	bool known = users.path[0] == '\0' || users_kinds(&users, has);
 
-	if (auth->settings->passwords[0] != '\0' &&
-	    !read_passwords(auth, NULL, &passwords))
-		return false;
-	for (size_t i = 0; i < MECHANISMS; i++)
-		if (can_offer(auth, &mechanisms[i],
-			passwords != NULL ? &passwords->any : &nobody))
+	tell(auth, &users, !known);
+	for (size_t i = 0; known && i < MECHANISMS; i++)
+		if (can_offer(auth, &mechanisms[i], has))
 			add_name(out, mechanisms[i].name);
-	if (passwords != NULL)
-		free_passwords(passwords);
-	return true;
+	return known;
 }
 
 static bool
@@ -299,61 +271,20 @@ fail(struct auth *auth, const char *why)
 	return AUTH_LATER;
 }
 
-/* Whether a password fits any of the lines. All are tried, whichever fits: time
- * tells nothing. -1, with a problem, where it cannot be found out. */
-static int
-verify_all(
-    struct auth *auth, const struct passwords_user *user, const char *password)
-{
-	int fits = 0;
-
-	for (size_t i = 0; i < PASSWORDS_KINDS; i++) {
-		int one = user->has[i]
-		    ? hash_verify(&auth->exchange->sasl, &user->entries[i],
-			  password, auth->problem, sizeof(auth->problem))
-		    : 0;
-
-		if (one < 0)
-			return -1;
-		fits |= one;
-	}
-	return fits;
-}
-
-/* The name in any of the lines: there it is written as it should be. */
-static const char *
-name_of(const struct passwords_user *user)
-{
-	for (size_t i = 0; i < PASSWORDS_KINDS; i++)
-		if (user->has[i])
-			return user->entries[i].user;
-	return NULL;
-}
-
-/* Whether a password is the user's. One who is not in the file costs as much as
- * the first who is. */
+/* Whether a password is the user's, for GNU SASL. */
 static int
 verify_user(struct auth *auth, const char *user, const char *password)
 {
-	struct passwords *passwords;
-	const char *name;
-	int fits;
+	struct users users = {
+		.path = auth->settings->passwords,
+		.sasl = &auth->exchange->sasl,
+	};
+	char name[AUTH_USER_MAX + 1];
+	int fits = users_verify(&users, user, password, name);
 
-	set_user(auth, user);
-	if (!read_passwords(auth, user, &passwords)) {
-		auth->exchange->failing = true;
-		return GSASL_AUTHENTICATION_ERROR;
-	}
-	name = name_of(&passwords->own);
-	fits = verify_all(
-	    auth, name != NULL ? &passwords->own : &passwords->first, password);
+	tell(auth, &users, fits < 0);
 	auth->exchange->failing = fits < 0;
-	/* Nobody is known by saying nothing. */
-	if (name == NULL || password[0] == '\0')
-		fits = 0;
-	if (fits == 1)
-		set_user(auth, name);
-	free_passwords(passwords);
+	set_user(auth, fits == 1 ? name : user);
 	return fits == 1 ? GSASL_OK : GSASL_AUTHENTICATION_ERROR;
 }
 
@@ -453,53 +384,36 @@ set_keys(struct auth_exchange *exchange, Gsasl_session *session,
 	    exchange, session, GSASL_SCRAM_SERVERKEY, entry->server_key, len);
 }
 
-/* Give the keys of a user, or keys that fit nobody. These are always made, and
- * so cost nobody more. */
-static void
-choose_keys(struct auth *auth, Gsasl_session *session, const char *user,
-    const struct passwords *passwords)
-{
-	struct auth_exchange *exchange = auth->exchange;
-	enum passwords_kind kind = exchange->mechanism->needs == KEYS_SHA_1
-	    ? PASSWORDS_SCRAM_SHA_1
-	    : PASSWORDS_SCRAM_SHA_256;
-	const struct passwords_entry *own = &passwords->own.entries[kind];
-	struct passwords_entry pretended;
-
-	/* The last such line may have gone since the mechanism was offered. */
-	if (!passwords->any.has[kind] ||
-	    !hash_pretend(&exchange->sasl, &passwords->any.entries[kind], user,
-		&pretended)) {
-		exchange->failing = true;
-		(void)fail(auth, "nobody has keys of SCRAM any more");
-		return;
-	}
-	exchange->known = passwords->own.has[kind];
-	set_keys(exchange, session, exchange->known ? own : &pretended);
-	if (exchange->known)
-		memcpy(exchange->found, own->user, sizeof(own->user));
-	explicit_bzero(&pretended, sizeof(pretended));
-}
-
 /* SCRAM has a name and wants keys. */
 static int
 on_keys(struct auth *auth, Gsasl_session *session)
 {
 	struct auth_exchange *exchange = auth->exchange;
 	const struct sasl *sasl = &exchange->sasl;
+	struct users users = {
+		.path = auth->settings->passwords,
+		.sasl = sasl,
+	};
 	const char *user = sasl->property_fast(session, GSASL_AUTHID);
 	char name[AUTH_USER_MAX + 1];
-	struct passwords *passwords;
+	struct passwords_entry entry;
+	int known;
 
 	if (user == NULL || !sasl_prepare(sasl, user, name, sizeof(name)))
 		name[0] = '\0'; /* is nobody's */
 	set_user(auth, name);
-	if (read_passwords(auth, name, &passwords)) {
-		choose_keys(auth, session, name, passwords);
-		free_passwords(passwords);
-	} else {
-		exchange->failing = true;
-	}
+	known = users_keys(&users, name,
+	    exchange->mechanism->needs == KEYS_SHA_1 ? PASSWORDS_SCRAM_SHA_1
+						     : PASSWORDS_SCRAM_SHA_256,
+	    &entry);
+	tell(auth, &users, known < 0);
+	exchange->failing = known < 0;
+	exchange->known = known == 1;
+	if (known >= 0)
+		set_keys(exchange, session, &entry);
+	if (known == 1)
+		memcpy(exchange->found, entry.user, sizeof(entry.user));
+	explicit_bzero(&entry, sizeof(entry));
 	return GSASL_OK;
 }
 
@@ -544,14 +458,18 @@ static int
 check_new_characters(struct auth *auth, const char *message, size_t len)
 {
 	char text[DECODED_MAX + 1];
-	const char *user, *password;
-	int status;
+	const char *end = text + len, *user, *password = NULL;
+	int status = GSASL_AUTHENTICATION_ERROR;
 
 	memcpy(text, message, len);
 	text[len] = '\0';
-	user = text + strlen(text) + 1;
-	password = user + strlen(user) + 1;
-	status = check_password(auth, user, text, password);
+	user = memchr(text, '\0', len);
+	if (user != NULL) {
+		user++;
+		password = memchr(user, '\0', (size_t)(end - user));
+	}
+	if (password != NULL)
+		status = check_password(auth, user, text, password + 1);
 	explicit_bzero(text, sizeof(text));
 	return status;
 }
@@ -836,98 +754,4 @@ auth_end(struct auth *auth)
 	drop(auth);
 	explicit_bzero(auth, sizeof(*auth));
 	auth_init(auth, settings, channel);
-}
-
-/* --- for the operator --- */
-
-int
-auth_hash_password(const char *kind)
-{
-	char password[HASH_PASSWORD_MAX + 1], secret[sizeof(password)];
-	char hash[HASH_TEXT_MAX + 1], text[AUTH_TEXT_MAX + 1] = "";
-	struct sasl sasl;
-	int status = EX_UNAVAILABLE;
-	bool made = false;
-
-	if (!hash_is_kind(kind)) {
-		(void)fprintf(stderr,
-		    "smtpd: --hash-password=%s: it takes scram-sha-256, "
-		    "scram-sha-1, yescrypt, bcrypt, sha512\n",
-		    kind);
-		return EX_USAGE;
-	}
-	if (sasl_open(&sasl, text, sizeof(text))) {
-		status = prompt_password(password, sizeof(password));
-		/* As it is before it is compared. */
-		made = status == EX_OK &&
-		    sasl_prepare(&sasl, password, secret, sizeof(secret)) &&
-		    hash_make(&sasl, kind, secret, hash, text, sizeof(text));
-		explicit_bzero(password, sizeof(password));
-		explicit_bzero(secret, sizeof(secret));
-		sasl_close(&sasl);
-	}
-	if (made)
-		return puts(hash) < 0 || fflush(stdout) < 0 ? EX_IOERR : EX_OK;
-	if (text[0] != '\0')
-		(void)fprintf(stderr, "smtpd: %s\n", text);
-	return status == EX_OK ? EX_DATAERR : status;
-}
-
-static unsigned
-check_passwords(const struct auth_settings *settings,
-    void (*say)(void *to, bool problem, const char *text), void *to)
-{
-	char text[AUTH_TEXT_MAX + 1];
-	unsigned problems = passwords_check(settings->passwords, say, to);
-	struct sasl sasl;
-
-	if (!sasl_open(&sasl, text, sizeof(text))) {
-		say(to, true, text);
-		problems++;
-	}
-	sasl_close(&sasl);
-	if (!hash_check(text, sizeof(text))) {
-		say(to, true, text);
-		problems++;
-	}
-	return problems;
-}
-
-static unsigned
-check_dovecot(const struct auth_settings *settings,
-    void (*say)(void *to, bool problem, const char *text), void *to)
-{
-	char line[AUTH_TEXT_MAX + AUTH_MECHANISMS_MAX + 64];
-	char list[AUTH_MECHANISMS_MAX + 1];
-	struct auth_channel channel = { .external = "", .tls = true };
-	struct auth auth;
-	bool listed;
-
-	auth_init(&auth, settings, &channel);
-	listed = auth_mechanisms(&auth, list) && list[0] != '\0';
-	if (listed)
-		(void)snprintf(line, sizeof(line),
-		    "dovecot-auth = %s: it offers %s", settings->dovecot, list);
-	else if (auth.problem[0] != '\0')
-		(void)snprintf(line, sizeof(line), "%s", auth.problem);
-	else
-		(void)snprintf(line, sizeof(line),
-		    "dovecot-auth = %s: it offers no mechanism",
-		    settings->dovecot);
-	say(to, !listed, line);
-	auth_end(&auth);
-	return !listed;
-}
-
-unsigned
-auth_check(const struct auth_settings *settings,
-    void (*say)(void *to, bool problem, const char *text), void *to)
-{
-	unsigned problems = 0;
-
-	if (settings->passwords[0] != '\0')
-		problems += check_passwords(settings, say, to);
-	if (settings->dovecot[0] != '\0')
-		problems += check_dovecot(settings, say, to);
-	return problems;
 }

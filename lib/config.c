@@ -401,13 +401,53 @@ find_conflicts(const struct config *config, struct config_call *call)
 	return problems;
 }
 
+/* What the name of a section already means. The lines of the section win over
+ * it, and it over those before all sections. */
+static const struct {
+	const char *profile, *name, *value;
+} presets[] = {
+	{ "submission", "submission", "yes" },
+	{ "submissions", "submission", "yes" },
+	{ "submissions", "tls", "implicit" },
+	{ "local", "submission", "yes" },
+	{ "lmtp", "lmtp", "yes" },
+};
+
+enum { PRESETS = sizeof(presets) / sizeof(presets[0]) };
+
+static bool
+has_preset(const char *profile)
+{
+	size_t i = 0;
+
+	while (i < PRESETS && strcmp(presets[i].profile, profile) != 0)
+		i++;
+	return i < PRESETS;
+}
+
+/* Set what a profile means by its name. Returns whether that is anything. */
+static bool
+set_presets(struct config *config, const char *profile)
+{
+	if (profile == NULL || !has_preset(profile))
+		return false;
+	for (size_t i = 0; i < PRESETS; i++) {
+		const char *name = presets[i].name;
+
+		if (strcmp(presets[i].profile, profile) == 0)
+			(void)set(config, find_row(name, strlen(name)),
+			    presets[i].value); /* it is one that is allowed */
+	}
+	return true;
+}
+
 int
 config_parse(struct config *config, struct config_call *call, const char *file,
     const char *text, size_t len, const char *profile)
 {
 	const char *end = text + len;
 	char where[CONFIG_TEXT_MAX + 32];
-	bool counts = true, found = profile == NULL;
+	bool counts = true, found = profile == NULL, global = true;
 	int problems = 0;
 
 	for (unsigned number = 1; text < end; number++) {
@@ -416,15 +456,19 @@ config_parse(struct config *config, struct config_call *call, const char *file,
 		const char *line = trim(text, &line_len);
 
 		(void)snprintf(where, sizeof(where), "%s:%u", file, number);
-		if (line_len > 0 && *line == '[')
+		if (line_len > 0 && *line == '[') {
+			found |= global && set_presets(config, profile);
+			global = false;
 			problems += parse_section(
 			    call, where, line, line_len, profile, &counts);
-		else if (line_len > 0 && *line != '#')
+			found |= counts;
+		} else if (line_len > 0 && *line != '#') {
 			problems += parse_setting(
 			    config, call, where, line, line_len, counts);
-		found |= counts && line_len > 0 && *line == '[';
+		}
 		text = lf == NULL ? end : lf + 1;
 	}
+	found |= global && set_presets(config, profile);
 	if (!found)
 		problems += problem(call, "%s: no section [%s]", file, profile);
 	return problems;
@@ -462,8 +506,12 @@ read_file(struct config *config, struct config_call *call, bool named,
 	size_t len;
 	int result;
 
-	if (in == NULL && errno == ENOENT && !named && profile == NULL)
-		return 0;
+	if (in == NULL && errno == ENOENT && !named) {
+		if (set_presets(config, profile != NULL ? profile : listener) ||
+		    profile == NULL)
+			return 0;
+		errno = ENOENT;
+	}
 	/* Not on the stack, where every session would keep its pages. */
 	text = in == NULL ? NULL : malloc(CONFIG_FILE_MAX + 1);
 	if (text == NULL) {
@@ -479,7 +527,7 @@ read_file(struct config *config, struct config_call *call, bool named,
 		result = problem(call, "%s: longer than 64 KiB", call->file);
 	else {
 		if (profile == NULL && listener != NULL &&
-		    has_section(text, len, listener))
+		    (has_preset(listener) || has_section(text, len, listener)))
 			profile = listener;
 		result =
 		    config_parse(config, call, call->file, text, len, profile);

@@ -34,7 +34,7 @@ static const char version[] = "rate 1";
 
 enum {
 	NUMBERS = 1 + RATE_KINDS * WINDOWS,
-	RECORD_LEN = sizeof(version) - 1 + NUMBERS * (1 + DIGITS) + 1,
+	RECORD_LEN = sizeof(version) + (size_t)NUMBERS * (1 + DIGITS),
 };
 
 struct record {

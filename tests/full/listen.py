@@ -864,14 +864,15 @@ def descriptors_passed():
     loop.await_record('^problem problem="65 listening sockets, and 64 ')
 
 
-def main():
+def main(scenarios):
     # Whoever is left ends with us.
     ctypes.CDLL(None).prctl(36, 1)          # PR_SET_CHILD_SUBREAPER
     try:
-        globals()[sys.argv[1]]()
+        scenarios[sys.argv[1]]()
     finally:
         for loop in LOOPS:
             loop.end()
 
 
-main()
+if __name__ == "__main__":
+    main(globals())

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # The manual pages say what the program does: the same settings, verbs, log
 # fields and so on, no more and no fewer.
-# packages: mandoc
+# packages: libgsasl18 mandoc
 
 load ../helpers
 
@@ -55,6 +55,17 @@ all() {
 # Answers to a session.
 talk() {
 	printf '%s\n' "$1" QUIT | smtpd "${@:2}" 2>/dev/null | tr -d '\r'
+}
+
+# Whether the lines of a file are settings, and go together with those of a
+# section, "" for none: are_settings FILE SECTION
+are_settings() {
+	local said
+
+	grep -q ' = ' "$1"
+	said=$(smtpd -c "$1" ${2:+--profile="$2"} --log=stderr --sandbox=auto \
+		</dev/null 2>&1)
+	[[ $said != *'421 4.3.5'* ]] || { echo "$said"; return 1; }
 }
 
 verbs() {
@@ -182,12 +193,104 @@ here() {
 @test "every exit status is in smtpd(8)" {
 	local name used
 
-	used=$(grep -ho 'EX_[A-Z]*' "$ROOT"/{smtpd,check,lib/auth,lib/prompt}.c)
+	used=$(grep -ho 'EX_[A-Z]*' "$ROOT"/{smtpd,check,lib/auth-check,lib/prompt}.c)
 	same "exit status" "$(for name in $used; do
 		awk -v name="$name" '$1 == "#define" && $2 == name {
 			print $3 }' \
 			/usr/include/sysexits.h
 	done)" "$(section smtpd.8 'EXIT STATUS' | sed -n 's/^\.It //p')"
+}
+
+# The replies of protocol.c whose names match: "535 5.7.8", one a line.
+replies() {
+	tr -s '\n\t ' ' ' <"$ROOT/protocol.c" |
+		grep -oE "$1"' = "[0-9]{3} [0-9.]+ ' |
+		sed 's/.*"\(.*\) /\1/'
+}
+
+@test "every reply to STARTTLS and AUTH is in smtpd(8)" {
+	same replies "$(replies '(TLS|AUTH)_[A-Z0-9]*\[\]'
+		replies '\[VERDICT_(NOT_AUTHENTIC|MALFORMED|UNKNOWN_MECHANISM)\]'
+		grep -o '"334 ' "$ROOT/protocol.c" | tr -d '" ')" \
+		"$( (section smtpd.8 TLS; section smtpd.8 AUTHENTICATION) |
+			sed -n 's/^\.It \([0-9]\)/\1/p')"
+}
+
+@test "every reply of a submission server is in smtpd(8)" {
+	local code codes
+
+	codes=$(replies '\[VERDICT_(NO_QUEUE|NOT_OWNER|NOT_FOR_NETWORK)\]'
+		replies '\[VERDICT_TOO_FAST_[A-Z]*\]'
+		replies 'AUTH_FIRST\[\]')
+	[ "$(wc -l <<<"$codes")" -eq 6 ]
+	while read -r code; do
+		section smtpd.8 SUBMISSION | grep -q "$code" ||
+			{ echo "$code is not in smtpd(8)"; return 1; }
+	done <<<"$codes"
+}
+
+@test "every mechanism is in the manual" {
+	local mechanisms
+
+	mechanisms=$(sed -n 's/^\t{ "\([A-Z0-9-]*\)", [A-Z0-9_]*, .*/\1/p' \
+		"$ROOT/lib/auth.c")
+	same mechanisms "$mechanisms" "$(section smtpd.8 AUTHENTICATION |
+		sed -n 's/^\.It Li //p' | sed 's/ , /\n/g')"
+	same mechanisms "$(grep -v EXTERNAL <<<"$mechanisms")" \
+		"$(section smtpd-passwords.5 'The hash' |
+			sed -n 's/^\.It \([A-Z0-9, -]*\) Ta .*/\1/p' |
+			sed 's/, /\n/g')"
+}
+
+@test "what an AUTH can come to is in smtpd(8)" {
+	local result results
+
+	results=$(sed -n '/^log_auth/,/^}/d; /^reset(/,/^}/p; /^authenticate(/,/^}/p' \
+		"$ROOT/session.c" | grep -o '"[a-z]*"' | tr -d '"')
+	[ "$(wc -l <<<"$results")" -eq 5 ]
+	for result in $results; do
+		section smtpd.8 LOGGING | grep -qx "\.Li $result\( ;\)\{0,1\}" ||
+			{ echo "result=$result is not in smtpd(8)"; return 1; }
+	done
+}
+
+@test "every kind of hash is in smtpd-passwords(5)" {
+	run -64 "$SMTPD" --hash-password=x </dev/null
+	same kinds "$(sed 's/.* it takes //; s/, /\n/g' <<<"$output")" \
+		"$(section smtpd-passwords.5 'Making a hash' |
+			sed -n 's/^\.Li \([a-z0-9-]*\)\( ,\)\{0,1\}$/\1/p')"
+}
+
+@test "every kind of record has an entry in the catalog, of fields there are" {
+	local catalog=$ROOT/systemd/smtpd.catalog
+
+	same ids "$(sed -n 's/.*"MESSAGE_ID=\([0-9a-f]*\)".*/\1/p' \
+		"$ROOT/lib/log.c")" "$(sed -n 's/^-- //p' "$catalog")"
+	[ -z "$(comm -23 <(grep -o 'SMTPD_[A-Z]*' "$catalog" | sort -u) \
+		<(section smtpd.8 LOGGING | sed -n 's/^\.It Cm //p' |
+			sed 's/.*/SMTPD_\U&/' | sort))" ]
+}
+
+@test "the settings in the examples are settings" {
+	local name file=$BATS_TEST_TMPDIR/example
+
+	# What is installed, with all of it uncommented.
+	sed 's/^#\([a-z[]\)/\1/' "$ROOT/systemd/smtpd.conf" |
+		sed "s,^domains = .*,domains = $DOMAINS," >"$file"
+	for name in '' submission submissions local; do
+		are_settings "$file" "$name"
+	done
+	sed -n '/^## A mail server for your users/,/^## /s/^    //p' \
+		"$ROOT/README.md" |
+		grep -E '^[a-z-]+ = |^\[' >"$file"
+	for name in '' submission submissions; do
+		are_settings "$file" "$name"
+	done
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$MAN/smtpd.conf.5" |
+		grep -E '^[a-z-]+ = |^\[' >"$file"
+	for name in '' submission submissions scanner; do
+		are_settings "$file" "$name"
+	done
 }
 
 @test "the pages are clean under mandoc -T lint" {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The table of settings: file, flags, profiles, --check, --explain, --help.
+# packages: libcrypt1 libgsasl18 python3
 
 load ../helpers
 
@@ -22,6 +23,23 @@ has() {
 # which follow, are as the kernel is.
 sum() {
 	grep -v '^sandbox: ' <<<"$output" | tail -n 1
+}
+
+# Settings that do not go together, as flags: what is said of them there, in the
+# file, and to a client.
+conflict() {
+	local said=$1
+
+	shift
+	run -78 smtpd --check "$@"
+	has "$said"
+	printf '%s\n' "${@#--}" | sed 's/=/ = /' >"$FILE"
+	run -78 smtpd -c "$FILE" --check
+	has "$said"
+	run -78 --separate-stderr smtpd -c "$FILE" <<<QUIT
+	[ "$output" = $'421 4.3.5 service not available: a local configuration error\r' ]
+	# shellcheck disable=SC2154 # run sets it
+	[ "$stderr" = "problem problem=\"$said\"" ]
 }
 
 # name|default|values that are allowed|values that are not|what is said then
@@ -53,6 +71,22 @@ over-quota|retry|retry reject|bounce|retry, reject
 user|smtpd|root nobody||1 to 255 characters
 sandbox|auto|require off auto|on yes|auto, require, off
 memory|256M|0 64M 1G 9223372036854775807|-1 9223372036854775808|0 to 9223372036854775807, with K, M or G
+tls|offer|off offer|yes starttls|off, offer, require, implicit
+certificates||/tmp||a path
+client-authorities||/tmp/authorities.pem||a path
+passwords||/tmp/passwords||a path
+dovecot-auth||/tmp/auth||a path
+auth-clear|no|no loopback|yes always|no, loopback
+auth-failures|3|1 1000|0 1001 1K -1|1 to 1000
+auth-delay|1s|0 1 60s 1min|61 2min 1h -1|0 to 60 seconds, or with s, min or h
+submission|no|yes no|on|no, yes
+sender|own|any own|all no|own, any
+hide-client|no|yes no|maybe|no, yes
+user-messages|0|0 1 1000000|1000001 -1 1K|0 to 1000000
+user-recipients|0|0 1 10000000|10000001 x|0 to 10000000
+rates|/var/lib/smtpd/rates|/tmp||a path
+networks||192.0.2.0/24 192.0.2.1 2001:db8::/32 ::1 192.0.2.0/24,198.51.100.7|192.0.2.1/24 192.0.2.0/33 192.0.2 2001:db8::/129 2001:db8::1/32 printers 192.0.2.0/24;::1|networks like 192.0.2.0/24
+network-recipients||example.org alice@example.org example.org,bob@example.net|@example.org alice@ -a|domains and addresses
 log|auto|auto journal syslog stderr|file|auto, journal, syslog, stderr
 END
 }
@@ -70,13 +104,15 @@ END
 }
 
 @test "every setting takes what is allowed, in the file" {
+	# Where they do not count, what they name need not be there.
+	echo '[other]' >"$FILE"
 	table | while IFS='|' read -r name _ good _; do
 		for value in $good; do
 			echo "$name = $value"
 		done
-	done >"$FILE"
+	done >>"$FILE"
 	run -0 smtpd -c "$FILE" --check
-	[ "$(wc -l <"$FILE")" -gt 50 ]
+	[ "$(wc -l <"$FILE")" -gt 90 ]
 }
 
 @test "every setting refuses the rest, with line, value and what is allowed" {
@@ -186,6 +222,296 @@ END
 	grep -q '^command line: "stray" is not an option' <<<"$output"
 	run -78 smtpd -c "$DOMAINS" --check
 	has "$DOMAINS: Is a directory"
+}
+
+@test "lists take spaces and commas, and may be empty" {
+	cat >"$FILE" <<'END'
+networks =  192.0.2.0/24 , 2001:db8::/32   198.51.100.7
+network-recipients = example.org,alice@example.net  bob@example.net
+networks =
+network-recipients =
+END
+	run -0 smtpd -c "$FILE" --check
+}
+
+@test "tls = require and implicit need certificates" {
+	conflict 'tls = require: needs certificates = DIRECTORY' --tls=require
+	conflict 'tls = implicit: needs certificates = DIRECTORY' --tls=implicit
+	run -0 smtpd --check --tls=offer
+	run -0 smtpd --check --tls=off
+}
+
+@test "passwords and dovecot-auth exclude each other" {
+	conflict 'passwords and dovecot-auth: users are in one of them, not in both' \
+		--passwords=/none --dovecot-auth=/none
+}
+
+@test "networks need network-recipients" {
+	conflict 'networks: needs network-recipients, those that may be reached without authentication' \
+		--networks=192.0.2.0/24
+	run -0 smtpd --check --networks=192.0.2.0/24 \
+		--network-recipients=example.org
+	run -0 smtpd --check --network-recipients=example.org
+}
+
+@test "a conflict counts where its section does" {
+	cat >"$FILE" <<'END'
+networks = 192.0.2.0/24
+network-recipients = example.org
+[submission]
+submission = yes
+tls = require
+[open]
+network-recipients =
+END
+	run -0 smtpd -c "$FILE" --check
+	run -78 smtpd -c "$FILE" --check --profile=submission
+	has 'tls = require: needs certificates = DIRECTORY'
+	run -78 smtpd -c "$FILE" --check --profile=open
+	has 'networks: needs network-recipients, those that may be reached without authentication'
+}
+
+@test "a section that --profile names has to be there, by exactly that name" {
+	printf '%s\n' 'lmtp = no' '[submission]' 'lmtp = yes' >"$FILE"
+	for name in submissions Submission submissio '' ']' ' submission'; do
+		run -78 smtpd -c "$FILE" --check --profile="$name"
+		has "$FILE: no section [$name]"
+		run -78 --separate-stderr smtpd -c "$FILE" --profile="$name" \
+			<<<QUIT
+		[[ $output = '421 4.3.5 '* ]]
+		[[ $stderr = *"no section [$name]"* ]]
+	done
+	run -0 smtpd -c "$FILE" --profile=submission </dev/null
+	[[ $output = '220 '*' LMTP '* ]]
+}
+
+@test "a section overrides settings of a session, and flags override it" {
+	printf '%s\n' 'vrfy = yes' 'submission = no' '[strict]' 'vrfy = no' \
+		'submission = yes' >"$FILE"
+	replies() {
+		smtpd -c "$FILE" "$@" 2>/dev/null <<'END' |
+EHLO me
+VRFY bob@example.org
+MAIL FROM:<alice@example.org>
+QUIT
+END
+			sed -n 's/^\([2-5][0-9][0-9] [0-9.]*\) .*/\1/p' |
+			tail -n 3 | tr '\n' ,
+	}
+	[ "$(replies)" = '250 2.1.5,250 2.1.0,221 2.0.0,' ]
+	[ "$(replies --profile=strict)" = '530 5.7.0,530 5.7.0,221 2.0.0,' ]
+	[ "$(replies --profile=strict --submission=no)" = \
+		'252 2.0.0,250 2.1.0,221 2.0.0,' ]
+}
+
+@test "two sections of one name both count, and of two lines the later" {
+	printf '%s\n' '[a]' 'hostname = one.example' 'lmtp = yes' '[b]' \
+		'hostname = two.example' '[a]' 'hostname = three.example' >"$FILE"
+	run -0 "$SMTPD" --user="$(id -un)" --domains="$DOMAINS" -c "$FILE" \
+		--profile=a </dev/null
+	[[ ${lines[0]} = '220 three.example LMTP'* ]]
+}
+
+# Which of two extensions EHLO offers, and what AUTH gets: offers FLAG...
+offers() {
+	printf 'EHLO me\nAUTH X\nQUIT\n' | smtpd "$@" 2>/dev/null |
+		tr -d '\r' | sed -n 's/^250[- ]\(AUTH .*\|STARTTLS\)$/\1/p
+			s/^\([45][0-9][0-9] [0-9.]*\) .*/\1/p' | tr '\n' ,
+}
+
+# A password file of a kind, with a user "a" of the password "b".
+users() {
+	PASSWORDS=$BATS_TEST_TMPDIR/passwords
+	(umask 077; echo "a:$("$SMTPD" --hash-password="$1" <<<b)" >"$PASSWORDS")
+}
+
+@test "what EHLO offers and AUTH gets follows from the settings" {
+	local there=$BATS_TEST_TMPDIR
+
+	users sha512
+	[ "$(offers)" = '502 5.5.1,' ]
+	[ "$(offers --certificates="$there")" = 'STARTTLS,502 5.5.1,' ]
+	[ "$(offers --certificates="$there" --tls=off)" = '502 5.5.1,' ]
+	[ "$(offers --passwords="$PASSWORDS")" = '538 5.7.11,' ]
+	[ "$(offers --passwords="$PASSWORDS" --auth-clear=loopback)" = \
+		'AUTH PLAIN LOGIN,504 5.5.4,' ]
+	chmod o+r "$PASSWORDS"
+	[ "$(offers --passwords="$PASSWORDS" --auth-clear=loopback)" = \
+		'454 4.7.0,' ]
+	[ "$(offers --dovecot-auth="$there/none" --auth-clear=loopback)" = \
+		'454 4.7.0,' ]
+}
+
+@test "auth-clear = loopback is not for a pipe that names another machine" {
+	local peer
+
+	users sha512
+	for peer in 127.0.0.1 127.9.9.9 ::1; do
+		[ "$(TCPREMOTEIP=$peer offers --passwords="$PASSWORDS" \
+			--auth-clear=loopback)" = 'AUTH PLAIN LOGIN,504 5.5.4,' ]
+	done
+	for peer in 192.0.2.1 2001:db8::1; do
+		[ "$(TCPREMOTEIP=$peer offers --passwords="$PASSWORDS" \
+			--auth-clear=loopback)" = '538 5.7.11,' ]
+	done
+}
+
+@test "a password file offers what its lines are good for" {
+	users scram-sha-256
+	[ "$(offers --passwords="$PASSWORDS" --auth-clear=loopback)" = \
+		'AUTH SCRAM-SHA-256 PLAIN LOGIN,504 5.5.4,' ]
+	users scram-sha-1
+	[ "$(offers --passwords="$PASSWORDS" --auth-clear=loopback)" = \
+		'AUTH SCRAM-SHA-1 PLAIN LOGIN,504 5.5.4,' ]
+	: >"$PASSWORDS"
+	[ "$(offers --passwords="$PASSWORDS" --auth-clear=loopback)" = \
+		'504 5.5.4,' ]
+}
+
+# How many of four wrong passwords get 535: wrong FLAG...
+wrong() {
+	{
+		echo 'EHLO me'
+		printf 'AUTH PLAIN AGEAeA==\n%.0s' {1..4}
+		echo QUIT
+	} | smtpd --passwords="$PASSWORDS" --auth-clear=loopback "$@" \
+		2>/dev/null | grep -c '^535 5.7.8 '
+}
+
+@test "auth-failures: the last of them gets 421 instead" {
+	users sha512
+	[ "$(wrong --auth-delay=0 --auth-failures=1)" -eq 0 ]
+	[ "$(wrong --auth-delay=0)" -eq 2 ]
+	[ "$(wrong --auth-delay=0 --auth-failures=5)" -eq 4 ]
+}
+
+@test "auth-delay: a reply to who failed waits, and twice as long the next time" {
+	users sha512
+	run -124 timeout 2.5 "$SMTPD" --user="$(id -un)" --domains="$DOMAINS" \
+		--passwords="$PASSWORDS" --auth-clear=loopback < <(
+		echo 'EHLO me'
+		printf 'AUTH PLAIN AGEAeA==\n%.0s' {1..2}
+		echo QUIT
+	)
+}
+
+# What four sessions of one message get, as a user: limited FLAG...
+limited() {
+	for _ in 1 2 3 4; do
+		smtpd --rates="$BATS_TEST_TMPDIR/rates" --auth-clear=loopback \
+			--passwords="$PASSWORDS" "$@" 2>/dev/null <<'END' |
+EHLO me
+AUTH PLAIN AGEAYg==
+MAIL FROM:<alice@example.org>
+RCPT TO:<bob@example.org>
+RCPT TO:<alice@example.org>
+QUIT
+END
+			sed -n 's/^\(45[0-9] [0-9.]*\) .*/\1/p'
+	done | tr '\n' ,
+}
+
+@test "user-messages and user-recipients hold over sessions" {
+	users sha512
+	[ "$(limited)" = '' ]
+	[ ! -e "$BATS_TEST_TMPDIR/rates" ]
+	[ "$(limited --user-messages=3)" = '450 4.7.1,' ]
+	[ -d "$BATS_TEST_TMPDIR/rates" ]
+	rm -r "$BATS_TEST_TMPDIR/rates"
+	[ "$(limited --user-recipients=7)" = '452 4.5.3,' ]
+}
+
+# A session of lines on a TCP socket from 127.0.0.1, and its replies: tcp FLAG...
+tcp() {
+	python3 -c '
+import socket, subprocess, sys
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+server, _ = listener.accept()
+subprocess.Popen(sys.argv[1:], stdin=server, stdout=server)
+server.close()
+replies = client.makefile("r", newline="\r\n")
+replies.readline()
+client.sendall(sys.stdin.read().replace("\n", "\r\n").encode())
+print(replies.read().replace("\r", ""), end="")
+' "$SMTPD" --user="$(id -un)" --hostname=mx.example.org \
+		--domains="$DOMAINS" --log=stderr "$@" 2>"$BATS_TEST_TMPDIR/log"
+}
+
+# The replies to a reverse-path and two recipients: from FLAG...
+from() {
+	tcp --submission=yes --networks='192.0.2.0/28 127.0.0.1 2001:db8::/64' \
+		--network-recipients=bob@example.org "$@" <<'END' |
+EHLO me
+MAIL FROM:<printer@example.net>
+RCPT TO:<bob@example.org>
+RCPT TO:<alice@example.org>
+QUIT
+END
+		sed -n 's/^\(250 2.1\|[45][0-9][0-9]\)/\1/p' | cut -d' ' -f1-2 |
+		tr '\n' ,
+}
+
+@test "networks reach network-recipients, and others have to log in" {
+	need python3
+	[ "$(from)" = '250 2.1.0,250 2.1.5,550 5.7.1,' ]
+	grep -q 'reply="550 5.7.1 not a recipient for clients without authentication"' \
+		"$BATS_TEST_TMPDIR/log"
+	[ "$(from --network-recipients=example.org)" = \
+		'250 2.1.0,250 2.1.5,250 2.1.5,' ]
+	[[ $(from --networks=127.0.0.2) = '530 5.7.0,503 '* ]]
+	# They are for submission alone.
+	[ "$(from --submission=no)" = '250 2.1.0,250 2.1.5,250 2.1.5,' ]
+	[[ $(from --certificates=/ --tls=require) = '530 5.7.0,503 '* ]]
+}
+
+@test "hide-client leaves it out of Received" {
+	need python3
+	for hide in no yes; do
+		tcp --submission=yes --networks=127.0.0.0/8 \
+			--network-recipients=example.org \
+			--hide-client="$hide" <<END
+EHLO name-of-mine
+MAIL FROM:<printer@example.net>
+RCPT TO:<$([ $hide = yes ] && echo bob || echo alice)@example.org>
+DATA
+
+.
+QUIT
+END
+	done
+	grep -q '^Received: from name-of-mine (\[127.0.0.1\])' \
+		"$(messages example.org/alice)"
+	run ! grep -q -e 127.0.0.1 -e name-of-mine "$(messages example.org/bob)"
+	grep -q '^Received: from unknown' "$(messages example.org/bob)"
+	grep -q '^session peer=127.0.0.1 helo=name-of-mine ' \
+		"$BATS_TEST_TMPDIR/log"
+}
+
+@test "sender: whose reverse-path, and no recipient elsewhere" {
+	# The replies to a reverse-path and a recipient elsewhere.
+	talk() {
+		{
+			echo 'EHLO me'
+			printf 'AUTH PLAIN %s\n' \
+				"$(printf '\0bob@example.org\0b' | base64)"
+			echo "MAIL FROM:<$1>"
+			echo 'RCPT TO:<bob@example.net>'
+			echo QUIT
+		} | smtpd --passwords="$PASSWORDS" --auth-clear=loopback \
+			--submission=yes "${@:2}" 2>/dev/null |
+			sed -n 's/^\(5[0-9][0-9] .*\)\r$/\1/p' | head -n 1
+	}
+	local own='550 5.7.1 only recipients here: there is no outgoing queue'
+
+	users sha512
+	sed -i 's/^a:/bob@example.org:/' "$PASSWORDS"
+	echo bob >"$DOMAINS/example.org/sales"
+	[ "$(talk alice@example.org)" = '550 5.7.1 this reverse-path is not yours' ]
+	[ "$(talk alice@example.org --sender=any)" = "$own" ]
+	for address in bob@example.org bob+x@example.org sales@example.org ''; do
+		[ "$(talk "$address")" = "$own" ]
+	done
 }
 
 @test "the directories of systemd: configuration and state" {
