@@ -751,6 +751,15 @@ auth_obstacle(const struct protocol *p)
 	return p->mechanisms == NULL ? AUTH_EHLO : NULL;
 }
 
+/* There may have been a password in it: nothing of what was read remains, nor
+ * where protocol_room() moved it from. */
+static void
+forget_input(struct protocol *p)
+{
+	memset(p->in, 0, p->in_start);
+	memset(p->in + p->in_end, 0, PROTOCOL_IN_MAX - p->in_end);
+}
+
 static enum protocol_want
 on_auth(struct protocol *p, const char *args, size_t len)
 {
@@ -783,6 +792,7 @@ end_exchange(struct protocol *p, const char *text)
 {
 	p->phase = PHASE_COMMAND;
 	p->reset = true;
+	forget_input(p);
 	return respond(p, text);
 }
 
@@ -1227,6 +1237,7 @@ answer_auth(struct protocol *p, enum verdict verdict)
 {
 	bool failed = verdict == VERDICT_NOT_AUTHENTIC;
 
+	forget_input(p);
 	p->phase = PHASE_COMMAND;
 	p->authenticated = verdict == VERDICT_YES;
 	if (failed && ++p->auth_failures >= p->settings->auth_failures_max)
@@ -1350,6 +1361,7 @@ protocol_challenge(struct protocol *p, const char *challenge)
 {
 	p->asked = PROTOCOL_WANT_NOTHING;
 	p->phase = PHASE_AUTH;
+	forget_input(p);
 	put(p, "334 ");
 	put(p, challenge);
 	put(p, "\r\n");

@@ -125,6 +125,7 @@ log_rejected(struct session *session)
 
 	session->rejected++;
 	begin_record(session, &record, LOG_REJECT);
+	log_user(session, &record);
 	if (protocol->verb[0] != '\0')
 		log_field(&record, "verb", "%s", protocol->verb);
 	if (protocol->has_path) {

@@ -40,22 +40,6 @@ arrived_from_swaks() {
 	arrived_verbatim "${1:-example.org/alice}" sent
 }
 
-# The text that a client encoded as it liked is the text that it was given.
-arrived_decoded() {
-	local file
-	file=$(the_message example.org/alice)
-	python3 - "$file" <<-'END' | cmp - "$BODY"
-		import email, sys
-		message = email.message_from_bytes(open(sys.argv[1], 'rb').read())
-		text = message.get_payload(decode=True)
-		sys.stdout.buffer.write(text.replace(b'\r\n', b'\n'))
-	END
-	if grep -q '[^'$'\r'']$' "$file"; then
-		echo "a line that ends with LF alone" >&2
-		return 1
-	fi
-}
-
 @test "swaks over TCP" {
 	need swaks
 	swaks --server "127.0.0.1:$SMTP" --from sender@example.net \

@@ -171,3 +171,19 @@ arrived_verbatim() {
 	await_record "^message .*id=$id .*result=\(stored\|partial\)"
 	[ "${file##*,S=}" -eq "$(stat -c %s "$file")" ]
 }
+
+# The text that a client encoded as it liked is the text that it was given.
+arrived_decoded() {
+	local file
+	file=$(the_message example.org/alice)
+	python3 - "$file" <<-'END' | cmp - "$BODY"
+		import email, sys
+		message = email.message_from_bytes(open(sys.argv[1], 'rb').read())
+		text = message.get_payload(decode=True)
+		sys.stdout.buffer.write(text.replace(b'\r\n', b'\n'))
+	END
+	if grep -q '[^'$'\r'']$' "$file"; then
+		echo "a line that ends with LF alone" >&2
+		return 1
+	fi
+}

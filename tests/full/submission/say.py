@@ -3,13 +3,15 @@
 """Say the lines of standard input to a server, each after the reply to the one
 before it (a message at once), and print the replies.
 
-usage: say.py [--starttls | --implicit] [--certificate=FILE] ADDRESS [PORT]
+usage: say.py [--starttls | --implicit] [--certificate=FILE] [--uid=ID]
+              ADDRESS [PORT]
 
-ADDRESS is an IP address or the path of a socket. A line of "\\=NUMBER=TEXT"
+ADDRESS is an IP address or the path of a socket, ID whom to become first. A line of "\\=NUMBER=TEXT"
 stands for TEXT that many times, "\\eof" ends the sending. With TLS the server
 is not verified: tests/full/tls.bats does that. With --starttls the greeting and
 what it takes to STARTTLS are not printed."""
 
+import os
 import re
 import socket
 import ssl
@@ -91,6 +93,9 @@ def main(args):
         name, _, value = args.pop(0).partition('=')
         if name == '--certificate':
             certificate = value
+        elif name == '--uid':
+            os.setgroups([])
+            os.setresuid(int(value), int(value), int(value))
         else:
             mode = name
     client = Client(*args, *([None] if len(args) == 1 else []))

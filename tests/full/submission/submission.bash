@@ -10,7 +10,7 @@ make_certificates() {
 	mkdir -p certificates/mx.example.org
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
 		-nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=Authority 2>/dev/null
-	issue mx.example.org DNS:mx.example.org,IP:127.0.0.1
+	issue mx.example.org DNS:mx.example.org,DNS:localhost,IP:127.0.0.1
 	issue alice email:alice@example.org
 	issue eve email:eve@example.net
 	cat alice.pem alice.key >alice.both
@@ -95,7 +95,66 @@ make_settings() {
 		submission = yes
 		auth-clear = loopback
 		auth-delay = 1
+		[dovecot]
+		submission = yes
+		tls = require
+		passwords =
+		dovecot-auth = $OPEN/auth
+		[full]
+		submission = yes
+		auth-clear = loopback
+		user-messages = 4
+		rates = $PWD/absent/rates
+		[six]
+		submission = yes
+		networks = ::1
+		network-recipients = bob@example.org
+		[mapped]
+		submission = yes
+		networks = 127.0.0.0/8
+		network-recipients = bob@example.org
 	END
+}
+
+# Dovecot's auth service alone, over the socket $OPEN/auth. Sets DOVECOT, its
+# process id, where it can run.
+start_dovecot() {
+	DOVECOT=
+	export DOVECOT
+	command -v dovecot >/dev/null && [ "$(id -u)" -eq 0 ] || return 0
+	cat >"$OPEN/dovecot.conf" <<-END
+		base_dir = $OPEN/run
+		state_dir = $OPEN/state
+		log_path = $OPEN/log
+		protocols =
+		ssl = no
+		auth_mechanisms = plain login scram-sha-1 scram-sha-256
+		auth_failure_delay = 0
+		passdb {
+		  driver = passwd-file
+		  args = scheme=PLAIN $OPEN/users
+		}
+		userdb {
+		  driver = static
+		  args = uid=dovecot gid=dovecot home=/nonexistent
+		}
+		service auth {
+		  unix_listener $OPEN/auth {
+		    mode = 0666
+		  }
+		}
+		# Or it would let our address wait after a failure.
+		service anvil {
+		  unix_listener anvil-auth-penalty {
+		    mode = 0
+		  }
+		}
+	END
+	install -m 640 -g dovecot /dev/null "$OPEN/users"
+	echo "alice@example.org:{PLAIN}$SECRET" >"$OPEN/users"
+	dovecot -c "$OPEN/dovecot.conf" -F >>"$LOG" 2>&1 </dev/null 3>&- &
+	DOVECOT=$!
+	await test -S "$OPEN/auth"
 }
 
 # An accept loop with listeners NAME=ADDRESS of the settings; sets LOOP, its
@@ -137,4 +196,24 @@ plain() {
 codes() {
 	sed -nE 's/^([0-9]{3}) ([0-9.]+ )?.*/\1 \2/p' | sed 's/ *$//' |
 		paste -sd , | tr -d '\r'
+}
+
+# Log in at a listener of the accept loop by AUTH PLAIN, say the lines of
+# standard input and QUIT, and print the codes of these replies alone:
+# logged_in LISTENER USER [PASSWORD]
+logged_in() {
+	{
+		printf 'EHLO client.example\nAUTH PLAIN %s\n' \
+			"$(plain "$2" "${3:-$SECRET}")"
+		cat
+		echo QUIT
+	} | say "$1" | tee said | codes | sed 's/^220,250,235 2.7.0,//; s/,221 2.0.0$//'
+}
+
+# The lines of a transaction: transaction FROM TO...
+transaction() {
+	printf 'MAIL FROM:<%s>\n' "$1"
+	shift
+	printf 'RCPT TO:<%s>\n' "$@"
+	printf 'DATA\nSubject: hello\n\ntext\n.\n'
 }
