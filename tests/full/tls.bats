@@ -60,7 +60,7 @@ testssl_for() {
 begin_testssl() {
 	local smtp submissions place=$BATS_FILE_TMPDIR/served
 	mkdir "$place"
-	(cd "$place" && python3 "$BATS_TEST_DIRNAME/tls/peers.py" certificates)
+	(cd "$place" && python3 "$BATS_TEST_DIRNAME/tls/peers.py" served)
 	smtp=$(free_port) submissions=$(free_port)
 	smtpd_command --certificates="$place/certificates" \
 		--sessions-per-source=0 >"$place/command"

@@ -423,7 +423,7 @@ def off():
 
 def none_at_all():
     """A directory without any, and one that is not there."""
-    os.mkdir("empty")
+    os.makedirs("empty", exist_ok=True)
     for path in ["empty", "missing"]:
         path = os.path.abspath(path)
         server = serve("--certificates=" + path)

@@ -134,6 +134,11 @@ def certificates(*names, directory="certificates"):
     return os.path.abspath(directory)
 
 
+def served():
+    """For testssl.sh."""
+    certificates("mx", "mx-rsa")
+
+
 # --- both activations ---
 
 class Spawner(Loop):
