@@ -480,10 +480,10 @@ same_but_added() {
 		.
 	END
 	untraced "$(the_message example.org/alice)" | tr -d '\r' | diff - <(cat <<-'END'
-		From: Alice <alice@mx.example.org>, bob@mx.example.org
-		Sender: root@mx.example.org
+		From: Alice <alice@example.org>, bob@example.org
+		Sender: root@example.org
 		To: undisclosed:;
-		Cc: (a) "b c" <d@mx.example.org>
+		Cc: (a) "b c" <d@example.org>
 		Subject: From: alice
 		Date: Sat, 1 Feb 2025 10:00:00 +0100
 		Message-ID: <1@example.org>
