@@ -706,40 +706,61 @@ local_say() {
 }
 
 @test "a password is nowhere: no record, no title, no memory of the process" {
-	local pid word=Zx9-tell-nobody-Zx9 fd reply place encoded
+	local mode word=tell-nobody,of-69-lines-in-the-book-about-13-xylophones-and-1-quay
 	root_only
 	hashed secret@example.org scram-sha-256 "$word" >>"$HOME/passwords"
 	hashed secret@example.org yescrypt "$word" >>"$HOME/passwords"
 	: >"$LOG"
-	mkfifo in out
-	"$SMTPD" --user=root --hostname=mx.example.org --domains="$DOMAINS" \
-		-c "$CONF" --profile=clear --sandbox=auto --log=stderr \
-		<in >out 2>>"$LOG" 3>&- &
-	pid=$!
-	PIDS+=("$pid")
-	exec {fd}>in {reply}<out
-	encoded=$(plain secret@example.org "$word")
-	printf '%s\r\n' 'EHLO client.example' "AUTH PLAIN $(plain \
-		nobody@example.org "$word")" 'AUTH LOGIN' \
-		"$(printf secret@example.org | base64)" \
-		"$(printf '%s' "$word" | base64)" NOOP >&"$fd"
-	while read -r -t 20 line <&"$reply"; do
-		[[ $line != "250 2.0.0"* ]] || break
+	for mode in clear "--implicit submissions"; do
+		# shellcheck disable=SC2086 # one or two words
+		tells_nobody "$word" $mode
 	done
-	printf 'RSET\r\n' >&"$fd"
-	read -r -t 20 line <&"$reply"
+	sed -i /^secret@/d "$HOME/passwords"
+}
+
+# A session that has used a password, and waits: tells_nobody WORD SAY-ARGS...
+tells_nobody() {
+	local word=$1 place fd pid
+	shift
+	rm -f in
+	mkfifo in
+	say "$@" <in >out 3>&- &
+	exec {fd}>in
+	printf '%s\n' 'EHLO client.example' \
+		"AUTH PLAIN $(plain nobody@example.org "$word")" 'AUTH LOGIN' \
+		"$(printf secret@example.org | base64)" \
+		"$(printf '%s' "$word" | base64 -w0)" NOOP >&"$fd"
+	await grep -q '^250 2.0.0' out
+	grep -q ^535 out
+	grep -q ^235 out
+	pid=$(pgrep -P "$LOOP")
 	tr '\0' ' ' <"/proc/$pid/cmdline" >title
 	cat "/proc/$pid/environ" >environ
 	# What a core dump would hold, whoever could make one.
 	memory_of "$pid" >memory
 	[ "$(stat -c %s memory)" -gt 100000 ]
+	# That it looks in the right place.
+	grep -aqF secret@example.org memory
 	for place in title environ "$LOG" memory; do
-		echo "$place"
-		run ! grep -aqF "$word" "$place"
-		run ! grep -aqF "$(printf '%s' "$word" | base64)" "$place"
-		run ! grep -aqF "${encoded:24:24}" "$place"
+		echo "$* $place"
+		tells_of "$place" "$word" "$(printf '%s' "$word" | base64 -w0)" \
+			"$(plain nobody@example.org "$word" | cut -c 28-)"
 	done
-	exec {fd}>&- {reply}<&-
+	exec {fd}>&-
+	wait "$!"
+}
+
+# Fails where a file has 16 octets of one of some texts: tells_of FILE TEXT...
+tells_of() {
+	python3 - "$@" <<-'END'
+		import sys
+		with open(sys.argv[1], 'rb') as file:
+		    data = file.read()
+		found = {text[i:i + 16] for text in sys.argv[2:]
+		         for i in range(len(text) - 15)
+		         if text[i:i + 16].encode() in data}
+		sys.exit(f'{sys.argv[1]} has {sorted(found)}' if found else 0)
+	END
 }
 
 # All that a process can write to, as root reads it.
