@@ -45,9 +45,11 @@ smtpd.o: CPPFLAGS += -DVERSION='"$(VERSION)"'
 
 # --- tests: pure functions by table, then whatever bats finds ---
 BUILD = build
+NO_UNITS = $(NO_UNITS_TLS_$(TLS)) $(NO_UNITS_AUTH_$(AUTH))
+NO_UNITS_TLS_none = tests/unit/tls.c
+NO_UNITS_AUTH_none = $(addprefix tests/unit/,auth.c dovecot.c passwords.c)
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
-	$(filter-out $(NO_UNITS_$(TLS)),$(wildcard tests/unit/*.c)))
-NO_UNITS_none = tests/unit/tls.c
+	$(filter-out $(NO_UNITS),$(wildcard tests/unit/*.c)))
 PARTS = $(filter-out smtpd.o,$(SMTPD))
 
 $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(PARTS)
@@ -99,6 +101,7 @@ TEXTS = $(SOCKETS:%=$(SYSTEM)/%.socket) $(SOCKETS:%=$(SYSTEM)/%@.service) \
 	$(LIB)/sysusers.d/smtpd.conf $(LIB)/tmpfiles.d/smtpd.conf \
 	$(SHARE)/doc/smtpd/smtpd.xinetd \
 	$(SHARE)/doc/smtpd/accept-loop.conf \
+	$(LIB)/smtpd/first-certificate \
 	$(SHARE)/doc/smtpd/credentials.conf \
 	$(SHARE)/doc/smtpd/smtpd.fail2ban \
 	$(patsubst man/%,$(SHARE)/man/man8/%,$(wildcard man/*.8)) \
@@ -106,6 +109,11 @@ TEXTS = $(SOCKETS:%=$(SYSTEM)/%.socket) $(SOCKETS:%=$(SYSTEM)/%@.service) \
 PATHS = 's,/usr/local,$(PREFIX),g; s,/var/lib,$(localstatedir)/lib,g; \
 	s,/etc/smtpd,$(sysconfdir)/smtpd,g'
 INSTALL = install -D -m 644
+# On this machine new settings begin with a certificate, where openssl(1) can
+# make one. A package does so where it is installed.
+ENCRYPT = test -n "$(DESTDIR)" || ! command -v openssl >/dev/null || { \
+	$(LIB)/smtpd/first-certificate $(sysconfdir)/smtpd/certificates && \
+	sed -i 's/^\#certificates =/certificates =/' $(CONF); } || :
 
 install: smtpd
 	install -D -t $(SBIN) smtpd
@@ -122,12 +130,13 @@ install: smtpd
 	$(INSTALL) -t $(SHARE)/doc/smtpd systemd/smtpd.xinetd \
 		systemd/accept-loop.conf systemd/credentials.conf \
 		systemd/smtpd.fail2ban
+	install -D -t $(LIB)/smtpd systemd/first-certificate
 	for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -t $(SHARE)/man/man$${page##*.} $$page || exit 1; \
 	done
 	sed -i $(PATHS) $(TEXTS)
 	test -e $(CONF) || { $(INSTALL) systemd/smtpd.conf $(CONF) && \
-		sed -i $(PATHS) $(CONF); }
+		sed -i $(PATHS) $(CONF); $(ENCRYPT); }
 
 # Mail, settings and the user stay.
 uninstall:

@@ -70,7 +70,12 @@ check_dovecot(const struct auth_settings *settings,
 {
 	char line[AUTH_TEXT_MAX + AUTH_MECHANISMS_MAX + 64];
 	char list[AUTH_MECHANISMS_MAX + 1];
-	struct auth_channel channel = { .external = "", .tls = true };
+	static const unsigned char binding[32]; /* for all it could offer */
+	struct auth_channel channel = {
+		.binding = binding,
+		.external = "",
+		.tls = true,
+	};
 	struct auth auth;
 	bool listed;
 

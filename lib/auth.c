@@ -31,19 +31,19 @@ enum needs { A_USER, KEYS_SHA_1, KEYS_SHA_256, A_CERTIFICATE };
 
 /* Those that we know, the strongest first. */
 static const struct mechanism {
-	char name[AUTH_MECHANISM_MAX + 1];
 	enum needs needs;
 	bool bound; /* to the channel */
 	bool first; /* the client speaks first */
+	char name[AUTH_MECHANISM_MAX + 1];
 } mechanisms[] = {
-	{ "SCRAM-SHA-256-PLUS", KEYS_SHA_256, true, true },
-	{ "SCRAM-SHA-1-PLUS", KEYS_SHA_1, true, true },
-	{ "SCRAM-SHA-256", KEYS_SHA_256, false, true },
-	{ "SCRAM-SHA-1", KEYS_SHA_1, false, true },
-	{ "EXTERNAL", A_CERTIFICATE, false, true },
+	{ KEYS_SHA_256, true, true, "SCRAM-SHA-256-PLUS" },
+	{ KEYS_SHA_1, true, true, "SCRAM-SHA-1-PLUS" },
+	{ KEYS_SHA_256, false, true, "SCRAM-SHA-256" },
+	{ KEYS_SHA_1, false, true, "SCRAM-SHA-1" },
+	{ A_CERTIFICATE, false, true, "EXTERNAL" },
 	/* here come those that only Dovecot knows */
-	{ "PLAIN", A_USER, false, true },
-	{ "LOGIN", A_USER, false, false },
+	{ A_USER, false, true, "PLAIN" },
+	{ A_USER, false, false, "LOGIN" },
 };
 
 enum {
@@ -453,7 +453,8 @@ on_question(Gsasl *context, Gsasl_session *session, Gsasl_property property)
 }
 
 /* PLAIN that GNU SASL refuses for a character that is newer than it, after it
- * has found the message to be well-formed. The name may be such too. */
+ * has found the message to be well-formed. The name may be such too. (LOGIN it
+ * takes as it is.) */
 static int
 check_new_characters(struct auth *auth, const char *message, size_t len)
 {
@@ -559,7 +560,7 @@ step_sasl(struct auth *auth, const char *message, size_t len)
 	status = sasl->step(exchange->session, message, len, &text, &text_len);
 	if (status != GSASL_OK && status != GSASL_NEEDS_MORE)
 		text = NULL; /* it is not to be looked at then */
-	if (status == GSASL_SASLPREP_ERROR &&
+	if (status == GSASL_SASLPREP_ERROR && message != NULL &&
 	    exchange->mechanism->needs == A_USER)
 		status = check_new_characters(auth, message, len);
 	if (status == GSASL_OK && is_scram(exchange->mechanism))
@@ -587,7 +588,8 @@ hear(struct auth *auth, const char *message, size_t len)
 	return step_sasl(auth, message, len);
 }
 
-/* Begin without GNU SASL where there is nothing to hear yet. */
+/* Begin. Where there is nothing to hear yet the challenge is empty, but for
+ * LOGIN. */
 static enum auth_result
 start_sasl(struct auth *auth, const char *message, size_t len)
 {
@@ -726,6 +728,7 @@ auth_start(struct auth *auth, const char *mechanism, size_t len,
 	if (auth->exchange != NULL)
 		drop(auth);
 	auth->user[0] = auth->mechanism[0] = auth->problem[0] = '\0';
+	auth->challenge[0] = '\0';
 	if (!prepare(auth))
 		return AUTH_LATER;
 	if (!is_offered(auth, mechanism, len))

@@ -77,7 +77,7 @@ ask(const char *question, int signal_fd, char *out, size_t size)
 static int
 ask_twice(int signal_fd, char *out, size_t size)
 {
-	char again[1024];
+	char again[1024] = "";
 	int status = ask("Password: ", signal_fd, out, size);
 
 	if (status == EX_OK)

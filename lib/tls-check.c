@@ -22,6 +22,7 @@ struct check {
 	const struct openssl *openssl;
 	const struct tls_settings *settings;
 	struct certificates certificates;
+	X509_STORE *trusted; /* the authorities of this machine */
 	void (*say)(void *to, bool problem, const char *text);
 	void *to;
 	unsigned problems;
@@ -111,19 +112,16 @@ static int
 verify(const struct check *check, const struct certificate *certificate)
 {
 	const struct openssl *openssl = check->openssl;
-	X509_STORE *store = openssl->X509_STORE_new();
 	X509_STORE_CTX *context = openssl->X509_STORE_CTX_new();
 	int error = X509_V_ERR_OUT_OF_MEM;
 
-	if (store != NULL && context != NULL &&
-	    openssl->X509_STORE_set_default_paths(store) == 1 &&
-	    openssl->X509_STORE_CTX_init(
-		context, store, certificate->leaf, certificate->chain) == 1)
+	if (context != NULL &&
+	    openssl->X509_STORE_CTX_init(context, check->trusted,
+		certificate->leaf, certificate->chain) == 1)
 		error = openssl->X509_verify_cert(context) == 1
 		    ? X509_V_OK
 		    : openssl->X509_STORE_CTX_get_error(context);
 	openssl->X509_STORE_CTX_free(context);
-	openssl->X509_STORE_free(store);
 	openssl->ERR_clear_error();
 	return error;
 }
@@ -284,6 +282,11 @@ tls_check(const struct tls_settings *settings,
 		tell(&check, true, "%s", text);
 		return check.problems;
 	}
+	check.trusted = check.openssl->X509_STORE_new();
+	/* Where these are not to be had nobody is trusted. */
+	if (check.trusted != NULL)
+		(void)check.openssl->X509_STORE_set_default_paths(
+		    check.trusted);
 	check.certificates.openssl = check.openssl;
 	check.certificates.settings = settings;
 	if (certificate_list(&check.certificates, text) < 0) {
@@ -296,6 +299,7 @@ tls_check(const struct tls_settings *settings,
 	if (settings->authorities[0] != '\0')
 		check_authorities(&check);
 	certificate_free(&check.certificates);
+	check.openssl->X509_STORE_free(check.trusted);
 	check.openssl->ERR_clear_error();
 	return check.problems;
 }

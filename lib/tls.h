@@ -50,9 +50,11 @@ struct tls_session;
 
 /* Load OpenSSL and make a context. shared: sessions are forked from here, so
  * every certificate is loaded now, and session tickets (RFC 8446, 4.6.1; RFC
- * 5077) are given, whose keys live in the context alone. Otherwise what a
- * client needs is loaded by its handshake. Returns NULL and text, one line
- * that says what, where and what to do. The caller ends it by tls_close(). */
+ * 5077) are given, whose keys live in the context alone. Otherwise only that
+ * of hostname is, and another one by the handshake that needs it. Returns NULL
+ * and text, one line that says what, where and what to do. Text beside a
+ * context is about a certificate of no use, where others will do; mostly it is
+ * "". The caller ends it by tls_close(). */
 struct tls *tls_open(const struct tls_settings *settings, bool shared,
     char text[TLS_TEXT_MAX + 1]);
 
@@ -75,7 +77,11 @@ int tls_handshake(struct tls_session *session, char text[TLS_TEXT_MAX + 1]);
 /* As read(2) and write(2): octets; 0 when nothing more can ever come, be it
  * close_notify, EOF, an alert or forged data (write never returns 0); -1 with
  * errno: EINTR or EAGAIN as above, EPIPE and others for good. After a 0 or a
- * lasting error only tls_finish() makes sense. size > 0. */
+ * lasting error only tls_finish() makes sense. size > 0.
+ *
+ * Unlike write(2), tls_write() may have sent a part of a record when it returns
+ * EINTR or EAGAIN: the next one is to have the same octets, at any place and
+ * followed by others if there are more. */
 ssize_t tls_read(struct tls_session *session, void *out, size_t size);
 ssize_t tls_write(struct tls_session *session, const void *data, size_t size);
 
@@ -91,7 +97,7 @@ void tls_finish(struct tls_session *session, bool notify);
 
 struct tls_info {
 	const char *version; /* "TLSv1.3" */
-	const char *cipher;  /* its IANA name: "TLS_AES_256_GCM_SHA384" */
+	const char *cipher;  /* its IANA name: "TLS_AES_128_GCM_SHA256" */
 	const char *group;   /* of the key exchange: "x25519", or NULL */
 	char name[TLS_NAME_MAX + 1];   /* the server name asked for, or "" */
 	char client[TLS_NAME_MAX + 1]; /* of a believed client certificate:

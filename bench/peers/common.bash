@@ -5,6 +5,9 @@
 #   bench/peers/NAME configure ROOT     once its packages are in ROOT
 #   bench/peers/NAME start ROOT PORT    in the foreground, on 127.0.0.1
 #
+# STARTTLS is offered where bench/run has put a certificate and its key, PEM,
+# into ROOT/etc/bench.crt and ROOT/etc/bench.key (root alone reads it).
+#
 # Peers are as their Debian packages ship them, but for: one port, no name
 # service, room for 25 MiB, 100 mailboxes in example.org, and limits of
 # concurrency raised. Nothing that concerns durability is touched. No syslog

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# packages: gnuplot-nox python3 systemd ucspi-tcp valgrind
+# packages: gnuplot-nox libssl-dev openssl python3 systemd ucspi-tcp valgrind
 #
 # The language takes no more instructions than it did, and the suite that
 # measures speed runs. What it measures here is not looked at: only counts are
@@ -55,7 +55,7 @@ setup_file() {
 }
 
 @test "the suite measures both activations, and draws them" {
-	need gnuplot systemd-socket-activate tcpserver
+	need gnuplot openssl systemd-socket-activate tcpserver
 	bench --quick
 	[ "$status" -eq 0 ]
 	[[ $output != *"Left out"* ]]
@@ -63,6 +63,11 @@ setup_file() {
 		"$WORK/out/table.md"
 	[ "$(grep -c '^|.*100 recipients.*\*\*.*\*\*.*\*\*' \
 		"$WORK/out/table.md")" -eq 2 ]
+	grep -q '^| 4 KiB, 10 .*, STARTTLS | - | \*\*.* | \*\*' \
+		"$WORK/out/summary.md"
+	# The accept loop's children know the tickets of their siblings.
+	grep -q '^| no message, 10 .*, resumed, .* | - | [^²]* | .* ² |$' \
+		"$WORK/out/table.md"
 	python3 - "$WORK/out/sessions.svg" <<-'END'
 	import sys, xml.etree.ElementTree
 	texts = ' '.join(xml.etree.ElementTree.parse(sys.argv[1]).getroot()
@@ -96,7 +101,8 @@ setup_file() {
 		--out "$WORK/out"
 	[ "$status" -eq 0 ]
 	diff "$ROOT/bench/results/table.md" "$WORK/out/table.md"
+	diff "$ROOT/bench/results/summary.md" "$WORK/out/summary.md"
 	sed -n '/bench\/run --keep.* from here/,/to here/p' "$ROOT/README.md" |
-		grep -v '^<!--\|^!\[' | diff -B - "$WORK/out/table.md"
+		grep -v '^<!--\|^!\[' | diff -B - "$WORK/out/summary.md"
 	[ -s "$ROOT/bench/results/sessions.svg" ]
 }

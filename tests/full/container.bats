@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# packages: mmdebstrap procps systemd-container util-linux
+# packages: mmdebstrap openssl procps python3 systemd-container util-linux
 #
 # A Debian of its own, booted by systemd in a container without a network but
 # its loopback: the installation as a whole. Tests build on those before them.
@@ -33,10 +33,10 @@ boot() {
 
 setup_file() {
 	root_only
-	need mmdebstrap nsenter pgrep systemd-nspawn
+	need mmdebstrap nsenter openssl pgrep python3 systemd-nspawn
 	export MACHINE=$BATS_FILE_TMPDIR/machine
 	mkdir "$MACHINE"
-	"$ROOT/tests/root" "$MACHINE" dbus systemd systemd-sysv
+	"$ROOT/tests/root" "$MACHINE" dbus libgsasl18 systemd systemd-sysv
 	cp "$BATS_TEST_DIRNAME/talk" "$MACHINE/usr/bin/talk"
 	boot
 }
@@ -59,7 +59,7 @@ idle() {
 	local try
 	for ((try = 0; try < 1000; try++)); do
 		[ -n "$(inside systemctl list-units --all --no-legend \
-			'smtpd@*')" ] || return 0
+			'smtpd@*' 'submission*@*')" ] || return 0
 	done
 	return 1
 }
@@ -144,26 +144,28 @@ mail_for_groups() {
 mail_for_literals() {
 	local name
 	name=$(inside sed -n 's/^hostname = //p' /etc/smtpd/smtpd.conf)
-	mailbox "$name/alice"
+	mailbox "$name/carol"
 	run inside talk 127.0.0.2 <<-END
 		HELO client.example
 		MAIL FROM:<>
-		RCPT TO:<alice@[127.0.0.2]>
-		RCPT TO:<alice@[127.0.0.3]>
+		RCPT TO:<carol@[127.0.0.2]>
+		RCPT TO:<carol@[127.0.0.3]>
 		QUIT
 	END
 	[[ ${lines[3]} = "250 2.1.5 "* ]]
 	[[ ${lines[4]} = "550 5.7.1 "* ]]
-	inside rm -r "/var/lib/smtpd/domains/$name"
+	inside rm -r "/var/lib/smtpd/domains/$name/carol"
 }
 
 # What smtpd --check says of the sandbox as a unit would run it, which is what
-# it says without one: no directive is in its way.
+# it says without one: no directive is in its way. check_as UNIT [PROFILE]
 check_as() {
 	local check=/run/systemd/system/check.service free
-	free=$(inside runuser -u smtpd -- smtpd --check)
+	free=$(inside runuser -u smtpd -- smtpd --check ${2:+"--profile=$2"})
 	inside sed -e '/^StandardInput=/d; /^StandardOutput=/d; /^Requires=/d' \
-		-e '/^Restart/d; /^WatchdogSec=/d; s/^Type=.*/Type=oneshot/' \
+		-e '/^Restart/d; /^WatchdogSec=/d; /^Type=/d' \
+		-e 's/^\[Service\]/&\nType=oneshot/' \
+		-e "s/ --profile=%j/ --profile=${2:-}/" \
 		-e '/^ExecStart=/s,$, --check\nStandardOutput=truncate:/said,' \
 		"/usr/local/lib/systemd/system/$1" >"$MACHINE/check"
 	inside mv /check "$check"
@@ -194,10 +196,9 @@ await() {
 	return 1
 }
 
-# A line of smtpd.conf: set_to NAME VALUE
+# A line of smtpd.conf, before its sections: set_to NAME VALUE
 set_to() {
-	inside sed -i "/^$1 = /d" /etc/smtpd/smtpd.conf
-	inside sh -c "echo '$1 = $2' >>/etc/smtpd/smtpd.conf"
+	inside sed -i -e "1i $1 = $2" -e "/^$1 = /d" /etc/smtpd/smtpd.conf
 }
 
 # A property of the accept loop's unit.
@@ -225,6 +226,97 @@ cursor() {
 		sed 's/.*"__CURSOR":"\([^"]*\)".*/\1/'
 }
 
+# --- submission ---
+
+# The client is this machine's, on the network and at the sockets of that one.
+# The place of local programs is smtpd/submit. As tests/full/submit.py says.
+submit() {
+	(cd "/proc/$INIT/root/run" && timeout 120 nsenter -t "$INIT" -n -- \
+		python3 "$BATS_TEST_DIRNAME/submit.py" "$@" 3>&-)
+}
+
+# A new certificate and key in a directory of the machine; prints its digest, as
+# submit does.
+certify() {
+	mkdir -p "$MACHINE/$1"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
+		-nodes -subj "/CN=${1##*/}" -days 90 \
+		-addext "subjectAltName=DNS:${1##*/}" \
+		-keyout "$MACHINE/$1/privkey.pem" \
+		-out "$MACHINE/$1/fullchain.pem" 2>/dev/null
+	openssl x509 -in "$MACHINE/$1/fullchain.pem" -outform der |
+		sha256sum | cut -d ' ' -f 1
+}
+
+# The certificate that a client gets at 587 and at 465.
+served() {
+	local place
+	for place in 587 465; do
+		submit "$place" '<>' | sed -n 's/^certificate //p'
+	done | sort -u
+}
+
+# Mail by every way of submission, and by whom it was taken: submission UNIT...
+# of 587, of 465, of local programs.
+submission() {
+	local id place unit alice
+	alice=$(inside id -u alice)
+	for place in 587 465 smtpd/submit; do
+		unit=$1
+		shift
+		export LOGIN=alice@mx.example.org:secret
+		[ "$place" != smtpd/submit ] || unset LOGIN
+		AS=$alice run -0 submit "$place" alice@mx.example.org \
+			bob@mx.example.org
+		echo "$output"
+		[[ $output = *$'\nDATA 250 2.0.0 '*id=* ]]
+		id=${output##*id=}
+		inside journalctl --sync
+		run inside journalctl -o json SMTPD_ID="$id"
+		[[ $output = *"\"_SYSTEMD_UNIT\":\"$unit"* ]]
+		[[ $output = *'"SMTPD_USER":"alice'* ]]
+		[ -n "$(stored mx.example.org/bob "$id")" ]
+	done
+	unset LOGIN
+}
+
+# Whose reverse-path is whose, where the kernel says who it is.
+senders() {
+	local bob
+	bob=$(inside id -u bob)
+	AS=$bob run -0 submit smtpd/submit alice@mx.example.org
+	[[ $output = "MAIL 550 5.7.1 "* ]]
+	AS=$bob run -0 submit smtpd/submit bob@mx.example.org alice@mx.example.org
+	[[ $output = *"DATA 250 "* ]]
+	AS=0 run -0 submit smtpd/submit alice@mx.example.org bob@mx.example.org
+	[[ $output = *"DATA 250 "* ]]
+	AS=65534 run -0 submit smtpd/submit bob@mx.example.org
+	[[ $output = "MAIL 550 5.7.1 "* ]]
+}
+
+# bob has sent as much as he may in this hour.
+bob_has_to_wait() {
+	LOGIN=bob@mx.example.org:secret run -0 submit 587 bob@mx.example.org \
+		alice@mx.example.org
+	echo "$output"
+	[[ $output = *$'\n'"AUTH 235 "* ]]
+	[[ $output = *$'\n4'[0-9][0-9]" "* || $output = *" 45"[02]" 4."* ]]
+	[[ $output != *"DATA 250"* ]]
+}
+
+# The sockets that listen, as /proc/net has them: ports in hexadecimal, paths.
+listening() {
+	inside sed -nE \
+		's/^ *[0-9]+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F:]+ 0A .*/\1/p' \
+		/proc/net/tcp /proc/net/tcp6 | sort -u
+	inside sed -n 's,.* \(/run/smtpd/.*\),\1,p' /proc/net/unix | sort -u
+}
+
+# The commands in the comment of a file in share/doc.
+commands_of() {
+	sed -n 's/^#\t//p' "$MACHINE/usr/local/share/doc/smtpd/$1"
+}
+
 @test "installed: a user and an empty domains directory" {
 	make -C "$ROOT" install DESTDIR="$MACHINE"
 	inside systemctl daemon-reload
@@ -234,13 +326,18 @@ cursor() {
 	[ "$(inside stat -c '%U %G %a' /var/lib/smtpd/domains)" = \
 		"smtpd smtpd 755" ]
 	[ "$(inside stat -c '%U %a' /etc/smtpd/smtpd.conf)" = "root 644" ]
+	[ "$(inside stat -c '%U %G %a' /var/lib/smtpd/rates)" = \
+		"smtpd smtpd 700" ]
+	[ "$(inside stat -c '%U %G %a' /etc/smtpd/certificates)" = \
+		"root smtpd 750" ]
 	run inside runuser -u smtpd -- id -Gn
 	[ "$output" = smtpd ]
 }
 
 @test "systemd finds no fault with the units" {
 	run inside systemd-analyze verify --man=no smtpd.socket \
-		smtpd@1.service smtpd.service
+		submission{,s,-local}.socket smtpd@1.service \
+		submission{,s,-local}@1.service smtpd.service
 	[ "$status" = 0 ]
 	[ "$output" = "" ]
 }
@@ -272,7 +369,7 @@ cursor() {
 }
 
 @test "settings of the file reach the session" {
-	inside sh -c 'echo "hostname = mx.example.org" >>/etc/smtpd/smtpd.conf'
+	set_to hostname mx.example.org
 	run inside talk <<<QUIT
 	[[ ${lines[0]} = "220 mx.example.org "* ]]
 	# To install again does not touch them.
@@ -438,6 +535,128 @@ cursor() {
 
 @test "how exposed a session is, by systemd-analyze" {
 	exposure smtpd@1.service
+	exposure submission@1.service
+}
+
+# --- submission, a unit for each session ---
+
+@test "submission: what smtpd reads and nobody else, as tmpfiles.d makes it" {
+	certify etc/smtpd/certificates/mx.example.org
+	chmod 600 "$MACHINE/etc/smtpd/certificates/mx.example.org/privkey.pem"
+	for user in alice bob; do
+		mailbox mx.example.org/$user
+		echo "$user@mx.example.org:$(inside smtpd --hash-password \
+			<<<secret)"
+	done >"$MACHINE/etc/smtpd/passwords"
+	inside chmod 666 /etc/smtpd/passwords
+	set_to certificates /etc/smtpd/certificates
+	cat >>"$MACHINE/etc/smtpd/smtpd.conf" <<-END
+		[submission]
+		submission = yes
+		tls = require
+		passwords = /etc/smtpd/passwords
+		[submissions]
+		submission = yes
+		tls = implicit
+		passwords = /etc/smtpd/passwords
+		[local]
+		submission = yes
+	END
+	run ! inside smtpd --check --profile=submission
+	inside systemd-tmpfiles --create smtpd.conf
+	[ "$(inside sh -c 'stat -c "%U %G %a" /etc/smtpd/passwords \
+		/etc/smtpd/certificates/*/privkey.pem' | uniq)" = \
+		"root smtpd 640" ]
+	for profile in submission submissions local; do
+		inside smtpd --check --profile=$profile
+	done
+}
+
+@test "submission: nothing listens that nobody has enabled" {
+	[ "$(listening)" = 0019 ]
+	run -0 inside systemctl enable --now submission.socket \
+		submissions.socket submission-local.socket
+	[ "$(listening)" = $'0019\n01D1\n024B\n/run/smtpd/submit' ]
+}
+
+@test "submission: by 587, by 465 and by local programs" {
+	submission submission@ submissions@ submission-local@
+	idle
+}
+
+@test "submission: nobody without his password" {
+	for place in 587 465; do
+		run -0 submit $place alice@mx.example.org
+		[[ $output = *$'\n'"MAIL 530 5.7.0 "* ]]
+		LOGIN=alice@mx.example.org:wrong run -0 submit $place \
+			alice@mx.example.org
+		[[ $output = *$'\n'"AUTH 535 5.7.8 "* ]]
+		[[ $output = *$'\n'"MAIL 530 5.7.0 "* ]]
+		LOGIN=alice@mx.example.org:secret run -0 submit $place \
+			bob@mx.example.org
+		[[ $output = *$'\n'"MAIL 550 5.7.1 "* ]]
+	done
+}
+
+@test "submission: local programs are known by their user" {
+	senders
+}
+
+@test "submission: the units leave the sandbox all of its layers" {
+	for profile in submission submissions local; do
+		check_as "${profile/local/submission-local}@.service" $profile
+	done
+}
+
+@test "submission: a renewed certificate is served to the next client" {
+	before=$(served)
+	now=$(certify etc/smtpd/certificates/mx.example.org)
+	[ "$before" != "$now" ]
+	[ "$(served)" = "$now" ]
+}
+
+@test "submission: a key that only root may read, as credentials.conf says" {
+	local live=etc/letsencrypt/live/mx.example.org
+	local archive=etc/letsencrypt/archive/mx.example.org
+	# As certbot makes them.
+	now=$(certify $archive)
+	mkdir -p "$MACHINE/$live"
+	chmod 600 "$MACHINE/$archive/privkey.pem"
+	chmod 700 "$MACHINE"/etc/letsencrypt/{live,archive}
+	for file in fullchain privkey; do
+		ln -s ../../archive/mx.example.org/$file.pem \
+			"$MACHINE/$live/$file.pem"
+	done
+	before=$(served)
+	commands_of credentials.conf | head -n 5 |
+		sed s/NAME/mx.example.org/ >"$MACHINE/credentials"
+	inside bash -e /credentials
+	run -0 submit 465 '<>'
+	[[ $output = "certificate $now"* ]]
+	run -0 submit 587 '<>'
+	[[ $output = *"certificate $before"* ]]
+	# Renewed, by the next session.
+	now=$(certify $archive)
+	run -0 submit 465 '<>'
+	[[ $output = "certificate $now"* ]]
+	idle
+	[ "$(inside systemctl --failed --no-legend)" = "" ]
+	inside rm -r /etc/systemd/system/submissions@.service.d
+	inside systemctl daemon-reload
+	[ "$(served)" = "$before" ]
+}
+
+@test "submission: a user's limit counts over all units" {
+	inside sed -i -e 's/^tls = [ri].*/&\nuser-messages = 1/' \
+		/etc/smtpd/smtpd.conf
+	LOGIN=bob@mx.example.org:secret run -0 submit 465 bob@mx.example.org \
+		alice@mx.example.org
+	[[ $output = *$'\n'"DATA 250 "* ]]
+	bob_has_to_wait
+	[ "$(inside stat -c '%U %a' /var/lib/smtpd/rates)" = "smtpd 700" ]
+	idle
+	# The tests below go on without sockets that nobody speaks of.
+	inside systemctl stop submission{,s,-local}.socket
 }
 
 # --- the accept loop ---
@@ -446,8 +665,7 @@ cursor() {
 	idle
 	[ "$(inside systemctl show -P Accept smtpd.socket)" = yes ]
 	# The commands that it has in its comment.
-	sed -n 's/^#\t//p' "$MACHINE/usr/local/share/doc/smtpd/accept-loop.conf" \
-		>"$MACHINE/switch"
+	commands_of accept-loop.conf >"$MACHINE/switch"
 	[ "$(wc -l <"$MACHINE/switch")" = 5 ]
 	inside bash -e /switch
 	[ "$(inside systemctl show -P Accept smtpd.socket)" = no ]
@@ -515,7 +733,7 @@ cursor() {
 		run inside findmnt -N "$main" -n -o OPTIONS -T "$place"
 		[[ $output = ro,* ]]
 	done
-	for place in /var/lib/smtpd /tmp /var/tmp; do
+	for place in /var/lib/smtpd{,/rates} /tmp /var/tmp; do
 		run inside findmnt -N "$main" -n -o OPTIONS -T "$place"
 		[[ $output = rw,* && ,$output, = *,noexec,* ]]
 	done
@@ -769,6 +987,104 @@ cursor() {
 	[ -n "$id" ]
 }
 
+@test "loop: it gets a socket of submission that is restarted" {
+	for socket in submission submissions submission-local; do
+		sed "s/smtpd\.socket/$socket.socket/; /^systemctl restart/d" \
+			"$MACHINE/switch"
+	done >"$MACHINE/more"
+	inside bash -e /more
+	fresh_loop
+	main=$(loop MainPID)
+	# So systemd wants it.
+	run ! inside systemctl start submission.socket
+	[ "$(loop MainPID)" = "$main" ]
+	[ "$(listening)" = 0019 ]
+	inside systemctl reset-failed submission.socket
+	for socket in submission submissions submission-local; do
+		inside systemctl restart $socket.socket
+	done
+	[ "$(listening)" = $'0019\n01D1\n024B\n/run/smtpd/submit' ]
+	await sh -c '[ "$(systemctl is-active smtpd.service)" = active ]'
+	[ "$(loop MainPID)" != "$main" ]
+}
+
+@test "loop: submission by 587, by 465 and by local programs" {
+	inside sed -i /^user-messages/d /etc/smtpd/smtpd.conf
+	inside systemctl reload smtpd.service
+	submission smtpd.service smtpd.service smtpd.service
+	[ -z "$(inside systemctl list-units --all --no-legend \
+		'submission*@*')" ]
+	id=$(send_to alice@example.org)
+	[ -n "$id" ]
+}
+
+@test "loop: local programs are known by their user" {
+	senders
+}
+
+@test "loop: a renewed certificate is served to the next client" {
+	main=$(loop MainPID)
+	before=$(served)
+	now=$(certify etc/smtpd/certificates/mx.example.org)
+	[ "$before" != "$now" ]
+	[ "$(served)" = "$now" ]
+	[ "$(loop MainPID)" = "$main" ]
+}
+
+@test "loop: a key that only root may read, as credentials.conf says" {
+	sed 's/submissions@/smtpd/' "$MACHINE/credentials" >"$MACHINE/more"
+	inside bash -e /more
+	fresh_loop
+	now=$(served)
+	before=$(served)
+	now=$(certify etc/letsencrypt/archive/mx.example.org)
+	[ "$before" != "$now" ]
+	[ "$(served)" = "$before" ]
+	run commands_of credentials.conf
+	inside sh -c "${lines[-1]}"
+	[ "$(served)" = "$now" ]
+	inside rm -r /etc/systemd/system/smtpd.service.d
+	inside systemctl daemon-reload
+}
+
+@test "loop: a user's limit holds when everything was started again" {
+	inside sed -i -e 's/^tls = [ri].*/&\nuser-messages = 1/' \
+		/etc/smtpd/smtpd.conf
+	inside systemctl stop smtpd.socket submission{,s,-local}.socket
+	[ "$(loop ActiveState)" = inactive ]
+	[ -z "$(listening)" ]
+	# It also holds while old files are removed.
+	inside systemd-tmpfiles --create --clean smtpd.conf
+	inside systemctl start smtpd.socket submission{,s,-local}.socket
+	bob_has_to_wait
+	inside sed -i /^user-messages/d /etc/smtpd/smtpd.conf
+}
+
+@test "loop: one socket that is stopped leaves the others" {
+	inside systemctl stop submission{,s,-local}.socket
+	[ "$(listening)" = 0019 ]
+	id=$(send_to alice@example.org)
+	[ -n "$id" ]
+	inside systemctl stop smtpd.socket
+	[ "$(loop ActiveState)" = inactive ]
+	# At boot, all that are enabled are started before the loop.
+	inside systemctl start sockets.target
+	[ "$(listening)" = $'0019\n01D1\n024B\n/run/smtpd/submit' ]
+	[ "$(loop ActiveState)" = inactive ]
+}
+
+@test "loop: idle it ends, and submission starts it again" {
+	set_to idle-exit 0s
+	for place in 465 587 smtpd/submit; do
+		fresh_loop || :
+		await sh -c '[ "$(systemctl is-active smtpd.service)" = inactive ]'
+		run -0 submit $place '<>'
+		[[ $output = *"MAIL "* ]]
+	done
+	inside sed -i '/^idle-exit = /d' /etc/smtpd/smtpd.conf
+	inside systemctl stop submission{,s,-local}.socket
+}
+
 @test "loop: how exposed it is, by systemd-analyze: less than 1.0" {
 	exposure smtpd.service
 	[ "${BASH_REMATCH[1]%.*}" = 0 ]
@@ -815,15 +1131,23 @@ cursor() {
 }
 
 @test "uninstalled: all gone but mail and settings" {
-	inside systemctl disable --now smtpd.socket
+	inside systemctl start sockets.target
+	[ -n "$(listening)" ]
+	inside systemctl disable --now smtpd.socket submission{,s,-local}.socket
+	[ -z "$(listening)" ]
 	mail=$(inside find /var/lib/smtpd -type f | sort)
 	make -C "$ROOT" uninstall DESTDIR="$MACHINE"
 	[ -n "$mail" ]
 	[ "$mail" = "$(inside find /var/lib/smtpd -type f | sort)" ]
 	inside grep -q mx.example.org /etc/smtpd/smtpd.conf
 	inside systemctl daemon-reload
-	[ "$(inside systemctl show -P LoadState smtpd.socket)" = not-found ]
+	for unit in {smtpd,submission{,s,-local}}{.socket,@1.service} \
+	    smtpd.service; do
+		[ "$(inside systemctl show -P LoadState "$unit")" = not-found ]
+	done
 	(cd "$MACHINE" && find etc/smtpd usr/local -type f) \
 		>"$BATS_TEST_TMPDIR/after"
-	[ "$(cat "$BATS_TEST_TMPDIR/after")" = etc/smtpd/smtpd.conf ]
+	[ "$(sort "$BATS_TEST_TMPDIR/after")" = "$(printf 'etc/smtpd/%s\n' \
+		certificates/mx.example.org/{fullchain,privkey}.pem \
+		passwords smtpd.conf)" ]
 }

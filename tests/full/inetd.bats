@@ -247,6 +247,24 @@ start_xinetd() {
 	await is_open "$PORT"
 }
 
+@test "xinetd: the file that is installed, for submission" {
+	start_syslog
+	get_xinetd
+	printf 'user = root\ndomains = %s\n[submission]\nhostname = %s\n' \
+		"$DOMAINS" submission.example >conf
+	PORT=$(free_port)
+	sed -n "/^service submission\$/,/^}/p" "$ROOT/systemd/smtpd.xinetd" |
+		sed -e "s,/usr/local/sbin/smtpd,$SMTPD,; s/= smtpd\$/= root/" \
+		-e "s,--profile=,-c $PWD/conf &,; s/= yes\$/= no/" \
+		-e "s/^{/&\ntype = UNLISTED\nport = $PORT/" >xinetd.conf
+	start "$BATS_TEST_DIRNAME/inetd/private-dev" "$PWD/dev" "$XINETD" \
+		-dontfork -f "$PWD/xinetd.conf" -pidfile "$PWD/pid" \
+		-filelog "$PWD/xinetd.log"
+	await is_open "$PORT"
+	run timeout 60 bash -c "head -n 1 <>/dev/tcp/127.0.0.1/$PORT"
+	[[ $output = "220 submission.example "* ]]
+}
+
 @test "xinetd" {
 	start_xinetd no
 	run -0 speak 127.0.0.1 "$PORT" < <(session)

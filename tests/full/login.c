@@ -2,6 +2,8 @@
 /* login - log in by lib/auth.h, with GNU SASL's client at the other end.
  *
  * usage: login passwords|dovecot PATH [MECHANISM USER PASSWORD [AUTHZID]]
+ *        login check passwords|dovecot PATH
+ *        login hash KIND
  *
  * The channel is one of TLS with a binding. Prints the mechanisms that are
  * offered, or what the exchange comes to, and the problem if there is one. With
@@ -69,6 +71,13 @@ converse(struct auth *auth, Gsasl_session *client, const char *mechanism)
 	(void)printf("%s %s\n", results[result], auth->user);
 }
 
+static void
+say(void *to, bool problem, const char *text)
+{
+	(void)to;
+	(void)printf("%s%s\n", problem ? "problem: " : "", text);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -79,12 +88,19 @@ main(int argc, char **argv)
 	struct auth auth;
 	Gsasl *context;
 
+	bool check = argc > 3 && strcmp(argv[1], "check") == 0;
+
 	if (argc < 3 || gsasl_init(&context) != GSASL_OK)
 		return 2;
+	if (strcmp(argv[1], "hash") == 0)
+		return auth_hash_password(argv[2]);
+	argv += check;
 	if (strcmp(argv[1], "dovecot") == 0)
 		settings.dovecot = argv[2];
 	else
 		settings.passwords = argv[2];
+	if (check)
+		return auth_check(&settings, say, NULL) > 0;
 	auth_init(&auth, &settings, &channel);
 	if (argc < 6) {
 		(void)auth_mechanisms(&auth, list);

@@ -7,6 +7,7 @@ what it was and how it was answered; "certificate DIGEST" for the server's.
 PLACE is 587 or 465 of 127.0.0.1, or the path of a socket, which contains a "/".
 The environment may have LOGIN=USER:PASSWORD to log in with, and AS=UID, who
 connects to a path: root becomes him for that moment."""
+import base64
 import hashlib
 import os
 import smtplib
@@ -54,8 +55,9 @@ if isinstance(client.sock, ssl.SSLSocket):
     der = client.sock.getpeercert(binary_form=True)
     print("certificate", hashlib.sha256(der).hexdigest())
 if "LOGIN" in os.environ:
-    client.user, client.password = os.environ["LOGIN"].split(":", 1)
-    say("AUTH", client.auth("PLAIN", client.auth_plain))
+    secret = "\0" + os.environ["LOGIN"].replace(":", "\0", 1)
+    plain = base64.b64encode(secret.encode()).decode()
+    say("AUTH", client.docmd("AUTH PLAIN", plain))
 if say("MAIL", client.mail(sender)):
     taken = [to for to in recipients if say("RCPT", client.rcpt(to))]
     if taken:

@@ -272,8 +272,8 @@ END
 }
 
 @test "a section that --profile names has to be there, by exactly that name" {
-	printf '%s\n' 'lmtp = no' '[submission]' 'lmtp = yes' >"$FILE"
-	for name in submissions Submission submissio '' ']' ' submission'; do
+	printf '%s\n' 'lmtp = no' '[inner]' 'lmtp = yes' >"$FILE"
+	for name in inners Inner inne Submission '' ']' ' inner'; do
 		run -78 smtpd -c "$FILE" --check --profile="$name"
 		has "$FILE: no section [$name]"
 		run -78 --separate-stderr smtpd -c "$FILE" --profile="$name" \
@@ -281,8 +281,37 @@ END
 		[[ $output = '421 4.3.5 '* ]]
 		[[ $stderr = *"no section [$name]"* ]]
 	done
-	run -0 smtpd -c "$FILE" --profile=submission </dev/null
+	run -0 smtpd -c "$FILE" --profile=inner </dev/null
 	[[ $output = '220 '*' LMTP '* ]]
+}
+
+@test "some names of sections mean something by themselves" {
+	# What is replied to MAIL: by --profile NAME, and flags.
+	mail() {
+		local hello=EHLO
+		[ "$1" != lmtp ] || hello=LHLO
+		printf '%s\n' "$hello me" 'MAIL FROM:<>' QUIT |
+			smtpd --profile="$1" "${@:2}" 2>/dev/null |
+			sed -n 's/^\([245][0-9][0-9]\) \([0-9.]*\).*/\1 \2/p' |
+			sed -n '$!p' | tail -n 1
+	}
+	: >"$FILE"
+	# With a file that lacks the section, and without a file.
+	for config in "$FILE" ''; do
+		set -- ${config:+-c "$config"}
+		[ "$(mail submission "$@")" = '530 5.7.0' ]
+		[ "$(mail local "$@")" = '530 5.7.0' ]
+		[ "$(mail lmtp "$@")" = '250 2.1.0' ]
+		run -78 smtpd "$@" --check --profile=submissions
+		has 'tls = implicit: needs certificates = DIRECTORY'
+		[ "$(mail submission "$@" --submission=no)" = '250 2.1.0' ]
+	done
+	# The name wins over the lines before all sections, its lines over it.
+	printf '%s\n' 'submission = no' '[other]' >"$FILE"
+	[ "$(mail submission -c "$FILE")" = '530 5.7.0' ]
+	[ "$(mail other -c "$FILE")" = '250 2.1.0' ]
+	printf '%s\n' '[submission]' 'submission = no' >"$FILE"
+	[ "$(mail submission -c "$FILE")" = '250 2.1.0' ]
 }
 
 @test "a section overrides settings of a session, and flags override it" {
@@ -455,7 +484,7 @@ END
 @test "networks reach network-recipients, and others have to log in" {
 	need python3
 	[ "$(from)" = '250 2.1.0,250 2.1.5,550 5.7.1,' ]
-	grep -q 'reply="550 5.7.1 not a recipient for clients without authentication"' \
+	grep -q 'reply="550 5.7.1 not a recipient for clients without AUTH"' \
 		"$BATS_TEST_TMPDIR/log"
 	[ "$(from --network-recipients=example.org)" = \
 		'250 2.1.0,250 2.1.5,250 2.1.5,' ]
@@ -502,7 +531,7 @@ END
 			--submission=yes "${@:2}" 2>/dev/null |
 			sed -n 's/^\(5[0-9][0-9] .*\)\r$/\1/p' | head -n 1
 	}
-	local own='550 5.7.1 only recipients here: there is no outgoing queue'
+	local own='550 5.7.1 no outgoing queue: only recipients here'
 
 	users sha512
 	sed -i 's/^a:/bob@example.org:/' "$PASSWORDS"

@@ -54,6 +54,7 @@ static const char users[] =
 	"dora:" SCRAM_SHA_1 "\n"
 	"erin:" SHA_256 "\n"
 	"fred:" BCRYPT "\n"
+	"gina:" YESCRYPT "\n"
 	"j\xc3\xbcrgen:" SHA_512 "\n"
 	"smiley:" SMILEY;
 
@@ -134,6 +135,8 @@ static const struct row rows[] = {
 	{ "PLAIN", &clear, "erin", "", "pencil", AUTH_YES, "erin" },
 	{ "PLAIN", &clear, "fred", "", "pencil", AUTH_YES, "fred" },
 	{ "PLAIN", &clear, "fred", "", "pencils", AUTH_NO, "fred" },
+	{ "PLAIN", &clear, "gina", "", "pencil", AUTH_YES, "gina" },
+	{ "PLAIN", &clear, "gina", "", "pencils", AUTH_NO, "gina" },
 	{ "PLAIN", &clear, "carol@example.ORG", "", "pencil", AUTH_YES,
 	    "Carol@Example.Org" },
 	{ "PLAIN", &clear, "j\xc3\xbcrgen", "", "pencil", AUTH_YES,

@@ -35,15 +35,18 @@ INJECTED = [
 
 
 def read_to_end(client):
+    """A line, and what follows once the server hears no more of us."""
     got = bytearray()
     try:
+        got += client.file.readline()
+        client.socket.shutdown(socket.SHUT_WR)
         while True:
             more = client.file.read1(65536)
             if not more:
                 break
             got += more
-    except ConnectionError:
-        got += b""
+    except OSError as problem:      # a reset, or nobody there to hear it
+        check(not isinstance(problem, TimeoutError), "an end in time")
     client.close()
     return bytes(got)
 
@@ -87,7 +90,8 @@ def after_220(address, octets):
     client = Client(address).expect("220").expect("220", "STARTTLS")
     try:
         client.socket.sendall(octets)
-    except ConnectionError:
+        client.socket.shutdown(socket.SHUT_WR)
+    except OSError:
         pass                        # it is over before all was sent
     return client
 
@@ -352,4 +356,5 @@ def truncated():
     sound(server)
 
 
-main(globals())
+if __name__ == "__main__":
+    main(globals())

@@ -350,4 +350,5 @@ def stopped():
                   server.records("^session"))
 
 
-main(globals())
+if __name__ == "__main__":
+    main(globals())

@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 
 import listen                                               # noqa: E402
 from listen import (DOMAINS, HOST, PATIENCE, Client, Loop,  # noqa: E402
-                    check, stored, wait_for)
+                    check, listener, stored, wait_for)
 
 AUTHORITY = os.environ["CERTIFICATES"]
 NAME = "mx.example.org"
@@ -37,9 +37,9 @@ def openssl(*command, **more):
 
 
 def issue(out, kind="ec", names=(NAME,), days=90, ca=False,
-          by=AUTHORITY + "/authority", email=None):
+          by=AUTHORITY + "/authority", email=None, over=False):
     """A certificate and its key: out.pem and out.key; by itself if by is
-    None."""
+    None; expired if over."""
     def extension(text):
         return ["-addext", text]
     key = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -61,6 +61,24 @@ def issue(out, kind="ec", names=(NAME,), days=90, ca=False,
             "clientAuth" if email else "serverAuth"))
         command += extension("keyUsage=critical,digitalSignature")
     openssl(*command)
+    if over:
+        expire(out, by)
+
+
+def expire(out, by):
+    """Sign it again, for a time that is past."""
+    with open(out + ".cnf", "w") as file:
+        file.write("[ca]\ndefault_ca=own\n[own]\ndatabase=%s.db\n"
+                   "new_certs_dir=.\nrand_serial=yes\ndefault_md=sha256\n"
+                   "policy=any\ncopy_extensions=copyall\n"
+                   "[any]\ncommonName=supplied\n" % out)
+    put(out + ".db", b"")
+    openssl("x509", "-x509toreq", "-copy_extensions", "copyall", "-in",
+            out + ".pem", "-signkey", out + ".key", "-out", out + ".csr")
+    openssl("ca", "-batch", "-notext", "-config", out + ".cnf", "-cert",
+            by + ".pem", "-keyfile", by + ".key", "-startdate",
+            "20240101000000Z", "-enddate", "20240201000000Z", "-in",
+            out + ".csr", "-out", out + ".pem")
 
 
 def read(path):
@@ -99,7 +117,7 @@ def authority():
     issue(at + "mx")
     issue(at + "mx-again")
     issue(at + "mx-rsa", "rsa")
-    issue(at + "wild", names=["*.example.net"])
+    issue(at + "wild", names=["*.example.net", "example.net"])
     issue(at + "other", names=["other.example.com", "also.example.com"])
     issue(at + "alice", names=["Alice"], email="alice@example.org")
     issue(at + "mallory", names=["Mallory"], email="alice@example.org",
@@ -135,13 +153,15 @@ class Spawner(Loop):
         return self
 
 
+SANDBOX = os.environ.get("SANDBOX", "require")
 KIND = sys.argv[2] if len(sys.argv) > 2 else "loop"
 
 
-def serve(*settings, kind=None, **more):
+def serve(*settings, kind=None, defaults=True, **more):
     make = Spawner if (kind or KIND) == "exec" else Loop
-    settings = ["--sandbox=require", "--idle-timeout=60",
-                "--sessions-per-source=0", *settings]
+    if defaults:
+        settings = ["--sandbox=" + SANDBOX, "--idle-timeout=60",
+                    "--sessions-per-source=0", *settings]
     return make(*settings, **more).ready()
 
 
@@ -206,6 +226,7 @@ class Secure(Client):
         self.clear = continued or (
             starttls(server) if with_starttls else Client(server.address))
         self.wire = self.clear.socket
+        self.wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.raw, self.sent, self.ended = bytearray(), bytearray(), False
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = (tls or context()).wrap_bio(
@@ -311,3 +332,7 @@ def holds(output, *wanted):
 
 def main(scenarios):
     listen.main(scenarios)
+
+
+if __name__ == "__main__":
+    main(globals())
