@@ -42,12 +42,17 @@ struct tls_session {
 	char text[TLS_TEXT_MAX + 1];
 };
 
-/* Forward secrecy always. CBC last, for Windows before 2016, which has nothing
- * better with an RSA key. TLS 1.3 has three ciphers, all good. */
+/* Forward secrecy always. AES-128 first: neither x25519 nor P-256 is stronger,
+ * and a twentieth of a handshake is saved, since processors have instructions
+ * for the SHA-256 of its key schedule, but few for SHA-384. CBC last, for
+ * Windows before 2016, which has nothing better with an RSA key. */
+static const char ciphers_1_3[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+    "TLS_CHACHA20_POLY1305_SHA256";
 static const char ciphers[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:"
     "ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:"
     "ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:"
@@ -146,6 +151,8 @@ set_up(struct tls *tls, char text[TLS_TEXT_MAX + 1])
 		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
 		/* What a client means ends with SMTP's own words. */
 		SSL_OP_IGNORE_UNEXPECTED_EOF |
+		/* Or a password lies in its buffer until more comes. */
+		SSL_OP_CLEANSE_PLAINTEXT |
 		(tls->shared ? 0 : SSL_OP_NO_TICKET));
 	/* A write is one record. Buffers stay: an idle session is a process,
 	 * which would not give their memory back. */
@@ -164,6 +171,7 @@ set_up(struct tls *tls, char text[TLS_TEXT_MAX + 1])
 		TLS1_2_VERSION, NULL) == 1 &&
 	    openssl->SSL_CTX_ctrl(context, SSL_CTRL_SET_GROUPS_LIST, 0,
 		(void *)(uintptr_t)groups) == 1 &&
+	    openssl->SSL_CTX_set_ciphersuites(context, ciphers_1_3) == 1 &&
 	    openssl->SSL_CTX_set_cipher_list(context, ciphers) == 1 &&
 	    openssl->SSL_CTX_set_session_id_context(
 		context, name, sizeof(name) - 1) == 1 &&

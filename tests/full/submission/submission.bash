@@ -54,6 +54,7 @@ make_settings() {
 		passwords = $PWD/passwords
 		rates = $PWD/rates
 		auth-delay = 0
+		idle-timeout = 30
 		sandbox = require
 		[submission]
 		submission = yes
@@ -95,6 +96,13 @@ make_settings() {
 		submission = yes
 		auth-clear = loopback
 		auth-delay = 1
+		[slow]
+		submission = yes
+		auth-clear = loopback
+		auth-delay = 1
+		[plain]
+		submission = yes
+		auth-clear = loopback
 		[dovecot]
 		submission = yes
 		tls = require
@@ -162,8 +170,9 @@ start_dovecot() {
 start_loop() {
 	local command conf=$1
 	shift
+	# What a section may set no flag must.
 	mapfile -t command < <(smtpd_command -c "$conf" --log=stderr \
-		--sessions-per-source=0)
+		--sessions-per-source=0 | grep -v '^--idle-timeout')
 	PORTS=$(mktemp -u -p "$BATS_FILE_TMPDIR")
 	python3 "$PARTS/loop.py" "$PORTS" "$@" -- "${command[@]}" \
 		>>"$LOG" 2>&1 </dev/null 3>&- &
