@@ -44,7 +44,6 @@
 	ROW(SSL_CTX_set_ex_data)                  \
 	ROW(SSL_CTX_get_ex_data)                  \
 	ROW(SSL_CTX_set_security_level)           \
-	ROW(SSL_CTX_set_ciphersuites)             \
 	ROW(SSL_CTX_set_cipher_list)              \
 	ROW(SSL_CTX_set_num_tickets)              \
 	ROW(SSL_CTX_set_timeout)                  \

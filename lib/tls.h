@@ -97,7 +97,7 @@ void tls_finish(struct tls_session *session, bool notify);
 
 struct tls_info {
 	const char *version; /* "TLSv1.3" */
-	const char *cipher;  /* its IANA name: "TLS_AES_128_GCM_SHA256" */
+	const char *cipher;  /* its IANA name: "TLS_AES_256_GCM_SHA384" */
 	const char *group;   /* of the key exchange: "x25519", or NULL */
 	char name[TLS_NAME_MAX + 1];   /* the server name asked for, or "" */
 	char client[TLS_NAME_MAX + 1]; /* of a believed client certificate:

@@ -86,8 +86,8 @@ check_info(struct tls *tls)
 		CHECK(strcmp(info.version, SSL_get_version(pair.client)) == 0,
 		    "%s", info.version);
 		CHECK(strcmp(info.cipher,
-			  i == 0 ? "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
-				 : "TLS_AES_128_GCM_SHA256") == 0,
+			  i == 0 ? "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
+				 : "TLS_AES_256_GCM_SHA384") == 0,
 		    "%s", info.cipher);
 		CHECK(info.group != NULL && strcmp(info.group, "x25519") == 0,
 		    "group");
