@@ -91,6 +91,10 @@
 	ROW(BIO_new)                              \
 	ROW(BIO_s_mem)                            \
 	ROW(BIO_up_ref)                           \
+	ROW(BIO_set_flags)                        \
+	ROW(BIO_set_callback_ex)                  \
+	ROW(BIO_set_callback_arg)                 \
+	ROW(BIO_get_callback_arg)                 \
 	ROW(BIO_free)                             \
 	/* certificates and keys */               \
 	ROW(PEM_read_bio)                         \

@@ -38,6 +38,7 @@ struct tls_session {
 	bool is_secure;	 /* the handshake is done */
 	bool is_over;	 /* nothing can be sent or received */
 	bool is_writing; /* a record is partly sent */
+	unsigned reads;	 /* of the call that is under way */
 	/* Why there is no certificate for this client. */
 	char text[TLS_TEXT_MAX + 1];
 };
@@ -54,7 +55,10 @@ static const char ciphers[] =
     "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA";
 static const char groups[] = "X25519:P-256:P-384";
 
-enum { SECURITY_LEVEL = 2 }; /* 112 bits: RSA from 2048, no SHA-1 */
+enum {
+	SECURITY_LEVEL = 2, /* 112 bits: RSA from 2048, no SHA-1 */
+	READS_MAX = 4,	    /* read(2) of one call, of 16 KiB each at most */
+};
 
 /* --- what OpenSSL asks during a handshake --- */
 
@@ -317,6 +321,37 @@ tls_close(struct tls *tls)
 
 /* --- a session --- */
 
+/* What never becomes input, new keys by the thousand or handshakes that are
+ * refused, OpenSSL would read for as long as it comes, and the caller would not
+ * get to look at the clock. So after some read(2) it is told of a signal. */
+static long
+on_read(BIO *bio, int operation, const char *data, size_t len, int argument,
+    long number, int result, size_t *done)
+{
+	const struct openssl *openssl = openssl_loaded();
+	struct tls_session *session;
+
+	(void)data, (void)len, (void)argument, (void)number, (void)done;
+	if (operation != BIO_CB_READ)
+		return result;
+	session = (struct tls_session *)openssl->BIO_get_callback_arg(bio);
+	if (session->reads++ < READS_MAX)
+		return result;
+	openssl->BIO_set_flags(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY);
+	errno = EINTR;
+	return -1;
+}
+
+static void
+count_reads(struct tls_session *session)
+{
+	const struct openssl *openssl = session->tls->openssl;
+	BIO *input = openssl->SSL_get_rbio(session->ssl);
+
+	openssl->BIO_set_callback_arg(input, (char *)session);
+	openssl->BIO_set_callback_ex(input, on_read);
+}
+
 struct tls_session *
 tls_start(struct tls *tls, int in_fd, int out_fd)
 {
@@ -333,6 +368,7 @@ tls_start(struct tls *tls, int in_fd, int out_fd)
 		tls_finish(session, false);
 		return NULL;
 	}
+	count_reads(session);
 	openssl->SSL_set_cert_cb(session->ssl, on_certificate, session);
 	return session;
 }
@@ -342,6 +378,7 @@ static void
 prepare(struct tls_session *session)
 {
 	session->tls->openssl->ERR_clear_error();
+	session->reads = 0;
 	errno = 0;
 }
 

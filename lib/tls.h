@@ -7,7 +7,8 @@
  *   tls_read, tls_write, tls_finish
  *
  * Every call that waits does so in read(2) and write(2), and returns when a
- * signal interrupts these. Knows certificates and descriptors; knows no SMTP,
+ * signal interrupts these; with EINTR it also returns from time to time where
+ * much comes and none of it is input. Knows certificates and descriptors; knows no SMTP,
  * no signal and no time limit. A build without OpenSSL links tls-none.c
  * instead of tls.c: then tls_open() says so. */
 #ifndef TLS_H

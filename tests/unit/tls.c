@@ -972,6 +972,34 @@ check_renegotiation(struct tls *tls)
 	SSL_CTX_free(client);
 }
 
+/* New keys without end: the caller gets to look at the clock. */
+static void
+check_endless(struct tls *tls)
+{
+	enum { UPDATES = 4000 };
+	SSL_CTX *client = make_client(TLS1_3_VERSION);
+	struct pair pair;
+	char text[8];
+	unsigned times = 0;
+	ssize_t got;
+
+	begin(&pair, tls, client);
+	CHECK(shake(&pair) == 1, "%s", pair.text);
+	for (int i = 0; i < UPDATES; i++) {
+		MUST(SSL_key_update(pair.client,
+			 SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+		MUST(SSL_do_handshake(pair.client) == 1);
+	}
+	MUST(SSL_write(pair.client, "last", 4) == 4);
+	carry_out(&pair, SIZE_MAX);
+	while ((got = tls_read(pair.server, text, sizeof(text))) < 0 &&
+	    errno == EINTR)
+		times++;
+	CHECK(got == 4 && times > 0, "%zd, after %u times EINTR", got, times);
+	end(&pair);
+	SSL_CTX_free(client);
+}
+
 static void
 check_pipes(struct tls *tls, SSL_CTX *client)
 {
@@ -1208,6 +1236,7 @@ check_sessions(bool shared)
 	}
 	check_renegotiation(tls);
 	check_pipes(tls, client);
+	check_endless(tls);
 	check_signals(tls, client);
 	if (!shared) {
 		check_forms(tls, client);

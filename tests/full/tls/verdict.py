@@ -5,7 +5,8 @@ import collections
 import json
 import sys
 
-ALLOWED = ["OK", "INFO", "LOW"]
+# Warnings are about what testssl.sh itself cannot do.
+ALLOWED = ["OK", "INFO", "LOW", "WARN", "DEBUG"]
 WANTED = ["SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "heartbleed",
           "CCS", "secure_renego", "secure_client_renego", "CRIME_TLS",
           "POODLE_SSL", "fallback_SCSV", "SWEET32", "FREAK", "DROWN", "LOGJAM",
