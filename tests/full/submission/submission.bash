@@ -6,7 +6,6 @@ SECRET='pa=ss "w,rd"\ 1'
 
 # An authority, a certificate of ours, and one of alice: for EXTERNAL.
 make_certificates() {
-	local name
 	mkdir -p certificates/mx.example.org
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
 		-nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=Authority 2>/dev/null
