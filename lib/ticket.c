@@ -56,11 +56,9 @@ encrypt(struct tickets *tickets, unsigned char *name, unsigned char *iv,
 	return TICKET_FAILURE;
 }
 
-/* once: the client is to use a ticket for one connection alone. */
 static int
 decrypt(struct tickets *tickets, const unsigned char *name,
-    const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
-    bool once)
+    const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
 	const struct openssl *openssl = tickets->openssl;
 	struct ticket_key *key = NULL;
@@ -76,7 +74,7 @@ decrypt(struct tickets *tickets, const unsigned char *name,
 	    openssl->EVP_DecryptInit_ex(
 		cipher, tickets->cipher, NULL, key->cipher, iv) != 1)
 		return TICKET_FAILURE;
-	return key == &tickets->current && !once ? TICKET_GOOD : TICKET_RENEW;
+	return key == &tickets->current ? TICKET_GOOD : TICKET_RENEW;
 }
 
 static int
@@ -87,12 +85,8 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
 	struct tickets *tickets = openssl->SSL_CTX_get_ex_data(
 	    openssl->SSL_get_SSL_CTX(ssl), CONTEXT_DATA);
 
-	if (encrypting)
-		return encrypt(tickets, name, iv, cipher, mac);
-	/* RFC 8446, C.4. Without a new one every other session of such a client
-	 * would be a whole handshake. */
-	return decrypt(tickets, name, iv, cipher, mac,
-	    openssl->SSL_version(ssl) >= TLS1_3_VERSION);
+	return encrypting ? encrypt(tickets, name, iv, cipher, mac)
+			  : decrypt(tickets, name, iv, cipher, mac);
 }
 
 bool
