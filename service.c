@@ -70,7 +70,6 @@ service_open_tls(struct services *services, struct log *log)
 		struct service *service = &services->list[i];
 		struct tls_settings settings = session_tls(&service->config);
 		size_t first;
-		struct tls *renewed;
 
 		if (service->closed || !config_has_tls(&service->config))
 			continue;
@@ -79,13 +78,12 @@ service_open_tls(struct services *services, struct log *log)
 			service->tls = services->list[first].tls;
 			continue;
 		}
-		renewed = tls_open(&settings, true, text);
-		if (renewed == NULL) {
+		if (service->tls != NULL)
+			tls_refresh(service->tls, text);
+		else
+			service->tls = tls_open(&settings, true, text);
+		if (text[0] != '\0')
 			log_lines(log, text);
-			continue;
-		}
-		tls_close(service->tls);
-		service->tls = renewed;
 	}
 }
 

@@ -186,6 +186,8 @@ refresh(struct certificates *certificates, struct certificate *certificate,
 		drop(certificates->openssl, certificate);
 		*certificate = fresh;
 	}
+	/* Once is enough, until they change again. */
+	memcpy(certificate->files, fresh.files, sizeof(fresh.files));
 	return certificate->leaf != NULL;
 }
 

@@ -105,6 +105,7 @@
 	ROW(EVP_PKEY_fromdata_init)               \
 	ROW(EVP_PKEY_fromdata)                    \
 	ROW(EVP_PKEY_get_base_id)                 \
+	ROW(EVP_PKEY_get_security_bits)           \
 	ROW(EVP_PKEY_free)                        \
 	ROW(X509_free)                            \
 	ROW(X509_check_host)                      \
@@ -112,6 +113,8 @@
 	ROW(X509_check_issued)                    \
 	ROW(X509_cmp_time)                        \
 	ROW(X509_cmp_current_time)                \
+	ROW(X509_get0_pubkey)                     \
+	ROW(X509_get_signature_info)              \
 	ROW(X509_get0_notAfter)                   \
 	ROW(X509_get0_notBefore)                  \
 	ROW(X509_get_subject_name)                \

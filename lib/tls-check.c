@@ -12,6 +12,7 @@
 #include "tls.h"
 
 enum {
+	STRENGTH = 112,	       /* bits of security: level 2 in tls.c */
 	SOON = 14 * 24 * 3600, /* seconds: before that it is to be renewed */
 	DATE_MAX = 32,
 	OTHERS = 007, /* of a mode */
@@ -160,6 +161,43 @@ check_chain(struct check *check, const struct certificate *certificate)
 		    openssl->X509_verify_cert_error_string(error));
 }
 
+/* --- its strength --- */
+
+/* As OpenSSL asks for by our security level. Who signed oneself signed
+ * nothing. */
+static bool
+is_strong(const struct openssl *openssl, X509 *certificate)
+{
+	int bits;
+
+	if (openssl->EVP_PKEY_get_security_bits(
+		openssl->X509_get0_pubkey(certificate)) < STRENGTH)
+		return false;
+	return openssl->X509_check_issued(certificate, certificate) ==
+	    X509_V_OK ||
+	    openssl->X509_get_signature_info(
+		certificate, NULL, NULL, &bits, NULL) != 1 ||
+	    bits >= STRENGTH;
+}
+
+static void
+check_strength(struct check *check, const struct certificate *certificate)
+{
+	const struct openssl *openssl = check->openssl;
+	int len =
+	    openssl->OPENSSL_sk_num((const OPENSSL_STACK *)certificate->chain);
+	bool strong = is_strong(openssl, certificate->leaf);
+
+	for (int i = 0; i < len; i++)
+		strong = strong &&
+		    is_strong(openssl, issuer_at(check, certificate, i));
+	if (!strong)
+		tell(check, true,
+		    "%s: too weak; a key on P-256, or RSA of 2048 bits, and "
+		    "SHA-256 will do",
+		    certificate->name);
+}
+
 /* --- its time --- */
 
 static void
@@ -228,6 +266,7 @@ check_one(struct check *check, struct certificate *certificate)
 		    "will not trust it",
 		    certificate->name, certificate->name);
 	check_chain(check, certificate);
+	check_strength(check, certificate);
 	check_time(check, certificate);
 }
 

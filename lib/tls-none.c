@@ -21,6 +21,13 @@ tls_open(const struct tls_settings *settings, bool shared,
 }
 
 void
+tls_refresh(struct tls *tls, char text[TLS_TEXT_MAX + 1])
+{
+	(void)tls;
+	(void)snprintf(text, TLS_TEXT_MAX + 1, "%s", without);
+}
+
+void
 tls_rotate(struct tls *tls, time_t now)
 {
 	(void)tls;

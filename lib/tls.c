@@ -299,6 +299,17 @@ tls_open(const struct tls_settings *settings, bool shared,
 }
 
 void
+tls_refresh(struct tls *tls, char text[TLS_TEXT_MAX + 1])
+{
+	text[0] = '\0';
+	if (certificate_list(&tls->certificates, text) == 0)
+		certificate_read_all(&tls->certificates, text);
+	rehearse(tls);
+	tls->certificates.changed = false;
+	tls->openssl->ERR_clear_error();
+}
+
+void
 tls_rotate(struct tls *tls, time_t now)
 {
 	if (tls->shared)

@@ -59,6 +59,11 @@ struct tls_session;
 struct tls *tls_open(const struct tls_settings *settings, bool shared,
     char text[TLS_TEXT_MAX + 1]);
 
+/* Read whatever changed since, for a context that is shared: after
+ * tls_is_stale(). What is of no use any more stays as it was before. text says
+ * what is, or is "". */
+void tls_refresh(struct tls *tls, char text[TLS_TEXT_MAX + 1]);
+
 /* Before a fork: change the ticket keys when they are due. now is seconds of
  * any clock that only runs forward. Costs a comparison when they are not. */
 void tls_rotate(struct tls *tls, time_t now);
@@ -116,7 +121,7 @@ bool tls_binding(
     const struct tls_session *session, unsigned char out[TLS_BINDING_LEN]);
 
 /* Whether this session found that files had changed since tls_open(): whoever
- * shares the context should make a new one. */
+ * shares the context should refresh it. */
 bool tls_is_stale(const struct tls_session *session);
 
 /* Look at every certificate as --check does: that its key fits and is no
