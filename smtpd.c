@@ -422,7 +422,9 @@ serve_many(struct server *server, int first, unsigned count)
 	for (;;)
 		switch (listen_next(&server->listen)) {
 		case LISTEN_SESSION:
-			return serve_connection(server);
+			/* Nothing is left to do. exit(3) would copy pages, for
+			 * the destructors of libraries that others loaded. */
+			_exit(serve_connection(server));
 		case LISTEN_RELOAD:
 			reload(server);
 			break;

@@ -103,11 +103,11 @@ submission_is_known(const struct submission *submission)
 const char *
 submission_mechanisms(struct submission *submission, const char **problem)
 {
-	*problem = NULL;
-	if (auth_mechanisms(&submission->auth, submission->mechanisms))
-		return submission->mechanisms;
-	*problem = submission->auth.problem;
-	return "";
+	struct auth *auth = &submission->auth;
+	bool known = auth_mechanisms(auth, submission->mechanisms);
+
+	*problem = auth->problem[0] != '\0' ? auth->problem : NULL;
+	return known ? submission->mechanisms : "";
 }
 
 enum verdict

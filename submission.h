@@ -57,8 +57,8 @@ bool submission_is_confidential(const struct submission *submission);
 /* Whether the client may submit without AUTH. */
 bool submission_is_known(const struct submission *submission);
 
-/* The mechanisms to offer, for protocol_mechanisms(). Where the back end cannot
- * be asked "", and *problem says why; else *problem is NULL. */
+/* The mechanisms to offer, for protocol_mechanisms(); "" where the back end
+ * cannot be asked. *problem is what the operator should mend, or NULL. */
 const char *submission_mechanisms(
     struct submission *submission, const char **problem);
 

@@ -2,6 +2,7 @@
 /* auth-none.c - auth.h for a build without GNU SASL: nobody can log in. */
 #include "auth.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -13,11 +14,11 @@ void
 auth_init(struct auth *auth, const struct auth_settings *settings,
     const struct auth_channel *channel)
 {
-	*auth = (struct auth){
-		.settings = settings,
-		.channel = channel,
-		.dovecot_fd = -1,
-	};
+	memset(auth, 0, offsetof(struct auth, challenge));
+	auth->challenge[0] = '\0';
+	auth->settings = settings;
+	auth->channel = channel;
+	auth->dovecot_fd = -1;
 }
 
 bool

@@ -3,6 +3,7 @@
 #include "auth.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,11 +205,11 @@ void
 auth_init(struct auth *auth, const struct auth_settings *settings,
     const struct auth_channel *channel)
 {
-	*auth = (struct auth){
-		.settings = settings,
-		.channel = channel,
-		.dovecot_fd = -1,
-	};
+	memset(auth, 0, offsetof(struct auth, challenge));
+	auth->challenge[0] = '\0';
+	auth->settings = settings;
+	auth->channel = channel;
+	auth->dovecot_fd = -1;
 }
 
 bool
@@ -754,7 +755,8 @@ auth_end(struct auth *auth)
 	const struct auth_settings *settings = auth->settings;
 	const struct auth_channel *channel = auth->channel;
 
+	if (auth->exchange != NULL)
+		explicit_bzero(auth->challenge, sizeof(auth->challenge));
 	drop(auth);
-	explicit_bzero(auth, sizeof(*auth));
 	auth_init(auth, settings, channel);
 }

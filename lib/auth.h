@@ -57,14 +57,16 @@ struct auth {
 	char user[AUTH_USER_MAX + 1]; /* of AUTH_YES; of AUTH_NO as far
 					    * as the client gave one */
 	char mechanism[AUTH_MECHANISM_MAX + 1]; /* of the exchange */
-	char challenge[AUTH_LINE_MAX + 1];     /* of AUTH_MORE: base64, a NUL */
-	char problem[AUTH_TEXT_MAX + 1];       /* for the operator, or ""; also
+	char problem[AUTH_TEXT_MAX + 1];	/* for the operator, or ""; also
 					    * beside AUTH_YES: a bad line of
 					    * the password file, told once */
-	struct auth_exchange *exchange;	       /* NULL where there is none */
+	struct auth_exchange *exchange;		/* NULL where there is none */
 	int dovecot_fd;			       /* the connection to it, or -1 */
 	char offered[AUTH_MECHANISMS_MAX + 1]; /* what may be started */
 	bool told;			       /* of a bad line */
+	/* The last, as it is large and most sessions need none: of AUTH_MORE,
+	 * base64 and a NUL. */
+	char challenge[AUTH_LINE_MAX + 1];
 };
 
 /* Nothing begun. settings and channel outlive auth. */

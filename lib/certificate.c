@@ -450,6 +450,27 @@ gather(struct certificates *certificates, const char *name, const char *host,
 	}
 }
 
+/* Whether it is worth reading for a host. Who asks for names that nobody has
+ * would otherwise have us read each certificate, at 0.4 ms. */
+static bool
+may_name(const struct certificates *certificates,
+    const struct certificate *certificate, const char *host)
+{
+	char path[PATH_MAX];
+	bool found;
+	int fd;
+
+	if (certificate->looked)
+		return true;
+	fd = certificate_open(
+	    certificates, certificate->name, CERTIFICATE_CHAIN, path);
+	if (fd < 0)
+		return false;
+	found = pem_mentions(certificates->openssl, fd, path, host);
+	close(fd);
+	return found;
+}
+
 /* Offer the first that names a host, with those beside it; host NULL: the first
  * at all. */
 static void
@@ -459,6 +480,8 @@ search(struct certificates *certificates, const char *host,
 	for (size_t i = 0; i < certificates->len && choice->len == 0; i++) {
 		struct certificate *one = &certificates->list[i];
 
+		if (host != NULL && !may_name(certificates, one, host))
+			continue;
 		if (!refresh(certificates, one, text) ||
 		    (host != NULL &&
 			!certificate_names(certificates->openssl, one, host)))

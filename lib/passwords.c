@@ -317,7 +317,7 @@ visit_file(const char *path, visit *each, void *to, char *text, size_t size)
 
 	if (reader.fd < 0)
 		return false;
-	reader.buffer = malloc(BUFFER);
+	reader.buffer = calloc(1, BUFFER);
 	if (reader.buffer != NULL) {
 		done = visit_lines(&reader, each, to) == 0;
 		if (!done)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* What a file holds, in memory of its own. */
@@ -285,4 +286,51 @@ pem_read_certificates(const struct openssl *openssl, int fd, const char *path,
 	drop_content(&content);
 	openssl->ERR_clear_error();
 	return *leaf != NULL;
+}
+
+/* Whether a host stands there in any case of letters, or "*" instead of its
+ * first label. */
+static bool
+contains_host(const char *octets, size_t len, const char *host)
+{
+	size_t host_len = strlen(host), label = strcspn(host, ".");
+
+	for (size_t i = 0; i + host_len <= len; i++)
+		if (strncasecmp(octets + i, host, host_len) == 0)
+			return true;
+	if (host[label] == '\0')
+		return false;
+	for (size_t i = 0; i + 1 + host_len - label <= len; i++)
+		if (octets[i] == '*' &&
+		    strncasecmp(
+			octets + i + 1, host + label, host_len - label) == 0)
+			return true;
+	return false;
+}
+
+bool
+pem_mentions(
+    const struct openssl *openssl, int fd, const char *path, const char *host)
+{
+	struct content content = { .path = path };
+	char text[TLS_TEXT_MAX + 1] = "";
+	char *name = NULL, *header = NULL;
+	unsigned char *der = NULL;
+	long len = 0;
+	bool found = false;
+	BIO *bio = NULL;
+
+	if (read_file(fd, &content, text))
+		bio = open_content(openssl, &content);
+	if (bio != NULL &&
+	    openssl->PEM_read_bio(bio, &name, &header, &der, &len) == 1) {
+		found = contains_host((const char *)der, (size_t)len, host);
+		openssl->CRYPTO_free(name, __FILE__, __LINE__);
+		openssl->CRYPTO_free(header, __FILE__, __LINE__);
+		openssl->CRYPTO_free(der, __FILE__, __LINE__);
+	}
+	openssl->BIO_free(bio);
+	drop_content(&content);
+	openssl->ERR_clear_error();
+	return found;
 }

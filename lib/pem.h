@@ -22,6 +22,11 @@ bool pem_read_certificates(const struct openssl *openssl, int fd,
     const char *path, X509 **leaf, STACK_OF(X509) * *chain,
     char text[TLS_TEXT_MAX + 1]);
 
+/* Whether the first certificate of a file may name a host: it, or a wildcard for
+ * it, stands somewhere in there. By far quicker than to read what it means. */
+bool pem_mentions(
+    const struct openssl *openssl, int fd, const char *path, const char *host);
+
 /* Read the private key. Asks nobody for a passphrase. Returns NULL and text
  * where there is none. */
 EVP_PKEY *pem_read_key(const struct openssl *openssl, int fd, const char *path,

@@ -120,7 +120,7 @@ ticket_rotate(struct tickets *tickets, time_t now)
 	if (!make_key(tickets->openssl, &next))
 		return;
 	/* Where nobody came for long its time as the previous one is over. */
-	tickets->has_previous = age < 2 * TLS_TICKET_SECONDS;
+	tickets->has_previous = age < (time_t)2 * TLS_TICKET_SECONDS;
 	if (tickets->has_previous)
 		tickets->previous = tickets->current;
 	else

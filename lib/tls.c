@@ -150,6 +150,8 @@ set_up(struct tls *tls, char text[TLS_TEXT_MAX + 1])
 		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
 		/* What a client means ends with SMTP's own words. */
 		SSL_OP_IGNORE_UNEXPECTED_EOF |
+		/* Or a password lies in its buffer until more comes. */
+		SSL_OP_CLEANSE_PLAINTEXT |
 		(tls->shared ? 0 : SSL_OP_NO_TICKET));
 	/* A write is one record. Buffers stay: an idle session is a process,
 	 * which would not give their memory back. */

@@ -96,6 +96,15 @@ setup_file() {
 	[[ $output = *"4 KiB, 1 session"*"**"* ]]
 }
 
+@test "what STARTTLS costs an exec'ed smtpd is told by step" {
+	need gcc openssl
+	run "$ROOT/bench/handshake" 3
+	printf '%s\n' "$output"
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -eq 8 ]
+	[[ ${lines[5]} =~ ^the\ handshake\ +[1-9][0-9]*\ us\ +[1-9] ]]
+}
+
 @test "README.md shows what bench/results holds" {
 	run "$ROOT/bench/run" --from "$ROOT/bench/results/results.json" \
 		--out "$WORK/out"

@@ -543,6 +543,7 @@ commands_of() {
 @test "submission: what smtpd reads and nobody else, as tmpfiles.d makes it" {
 	certify etc/smtpd/certificates/mx.example.org
 	chmod 600 "$MACHINE/etc/smtpd/certificates/mx.example.org/privkey.pem"
+	inside systemd-sysusers --inline 'u alice' 'u bob'
 	for user in alice bob; do
 		mailbox mx.example.org/$user
 		echo "$user@mx.example.org:$(inside smtpd --hash-password \
@@ -559,8 +560,6 @@ commands_of() {
 		submission = yes
 		tls = implicit
 		passwords = /etc/smtpd/passwords
-		[local]
-		submission = yes
 	END
 	run ! inside smtpd --check --profile=submission
 	inside systemd-tmpfiles --create smtpd.conf

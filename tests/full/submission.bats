@@ -50,11 +50,19 @@ setup() {
 	need tcpserver python3 openssl
 	cd "$BATS_TEST_TMPDIR" || return
 	empty_mailboxes
-	PIDS=()
+	export PIDS=()
 }
 
+# The sandbox is on, and refuses nothing that a session does.
 teardown() {
 	finish_started
+	fresh_log
+}
+
+# Only what comes from here on.
+fresh_log() {
+	run ! grep 'the sandbox refused\|was ended by signal' "$LOG"
+	: >"$LOG"
 }
 
 # --- clients ---
@@ -70,7 +78,7 @@ for_each() {
 			[ "$mechanism" != "${1%% *}" ] || ports+=" $(exec_port)"
 			for PORT in $ports; do
 				empty_mailboxes
-				: >"$LOG"
+				fresh_log
 				"$2" "$mechanism" || {
 					echo "$mechanism $MODE $PORT" >&2
 					return 1
@@ -190,10 +198,8 @@ by_smtplib() {
 }
 
 @test "smtplib: PLAIN and LOGIN, with and without an initial response" {
-	local INITIAL
-	for INITIAL in yes no; do
-		for_each "PLAIN LOGIN" by_smtplib
-	done
+	INITIAL=yes for_each "PLAIN LOGIN" by_smtplib
+	INITIAL=no MODES=implicit for_each "PLAIN LOGIN" by_smtplib
 }
 
 # gsasl says STARTTLS before EHLO. It reads what to say after AUTH from a pipe,
@@ -463,7 +469,7 @@ same_but_added() {
 	done
 }
 
-@test "a lone local-part in From, To and Sender gets our domain" {
+@test "a lone local-part in From, To and Sender gets the user's domain" {
 	logged_in clear alice@example.org <<-'END'
 		MAIL FROM:<alice@example.org>
 		RCPT TO:<alice@example.org>
@@ -480,10 +486,10 @@ same_but_added() {
 		.
 	END
 	untraced "$(the_message example.org/alice)" | tr -d '\r' | diff - <(cat <<-'END'
-		From: Alice <alice@mx.example.org>, bob@mx.example.org
-		Sender: root@mx.example.org
+		From: Alice <alice@example.org>, bob@example.org
+		Sender: root@example.org
 		To: undisclosed:;
-		Cc: (a) "b c" <d@mx.example.org>
+		Cc: (a) "b c" <d@example.org>
 		Subject: From: alice
 		Date: Sat, 1 Feb 2025 10:00:00 +0100
 		Message-ID: <1@example.org>
@@ -548,7 +554,6 @@ fresh_rates() {
 }
 
 @test "limits hold over clients at once, and not one message more" {
-	local i
 	fresh_rates
 	run -0 python3 "$PARTS/crowd.py" "$(port_of limited)" 24 \
 		alice@example.org "$SECRET"
@@ -662,7 +667,7 @@ local_say() {
 
 @test "the filter for fail2ban finds whoever failed, and nobody else" {
 	need fail2ban-regex
-	: >"$LOG"
+	fresh_log
 	say clear <<-END >said
 		EHLO client.example
 		AUTH PLAIN $(plain alice@example.org wrong)
@@ -689,7 +694,7 @@ local_say() {
 }
 
 @test "an exchange in which nobody failed is no failure" {
-	: >"$LOG"
+	fresh_log
 	say clear <<-END | codes >said
 		EHLO client.example
 		AUTH LOGIN
@@ -706,40 +711,61 @@ local_say() {
 }
 
 @test "a password is nowhere: no record, no title, no memory of the process" {
-	local pid word=Zx9-tell-nobody-Zx9 fd reply place encoded
+	local mode word=tell-nobody,of-69-lines-in-the-book-about-13-xylophones-and-1-quay
 	root_only
 	hashed secret@example.org scram-sha-256 "$word" >>"$HOME/passwords"
 	hashed secret@example.org yescrypt "$word" >>"$HOME/passwords"
-	: >"$LOG"
-	mkfifo in out
-	"$SMTPD" --user=root --hostname=mx.example.org --domains="$DOMAINS" \
-		-c "$CONF" --profile=clear --sandbox=auto --log=stderr \
-		<in >out 2>>"$LOG" 3>&- &
-	pid=$!
-	PIDS+=("$pid")
-	exec {fd}>in {reply}<out
-	encoded=$(plain secret@example.org "$word")
-	printf '%s\r\n' 'EHLO client.example' "AUTH PLAIN $(plain \
-		nobody@example.org "$word")" 'AUTH LOGIN' \
-		"$(printf secret@example.org | base64)" \
-		"$(printf '%s' "$word" | base64)" NOOP >&"$fd"
-	while read -r -t 20 line <&"$reply"; do
-		[[ $line != "250 2.0.0"* ]] || break
+	fresh_log
+	for mode in clear "--implicit submissions"; do
+		# shellcheck disable=SC2086 # one or two words
+		tells_nobody "$word" $mode
 	done
-	printf 'RSET\r\n' >&"$fd"
-	read -r -t 20 line <&"$reply"
+	sed -i /^secret@/d "$HOME/passwords"
+}
+
+# A session that has used a password, and waits: tells_nobody WORD SAY-ARGS...
+tells_nobody() {
+	local word=$1 place fd pid
+	shift
+	rm -f in
+	mkfifo in
+	say "$@" <in >out 3>&- &
+	exec {fd}>in
+	printf '%s\n' 'EHLO client.example' \
+		"AUTH PLAIN $(plain nobody@example.org "$word")" 'AUTH LOGIN' \
+		"$(printf secret@example.org | base64)" \
+		"$(printf '%s' "$word" | base64 -w0)" NOOP >&"$fd"
+	await grep -q '^250 2.0.0' out
+	grep -q ^535 out
+	grep -q ^235 out
+	pid=$(pgrep -P "$LOOP")
 	tr '\0' ' ' <"/proc/$pid/cmdline" >title
 	cat "/proc/$pid/environ" >environ
 	# What a core dump would hold, whoever could make one.
 	memory_of "$pid" >memory
 	[ "$(stat -c %s memory)" -gt 100000 ]
+	# That it looks in the right place.
+	grep -aqF secret@example.org memory
 	for place in title environ "$LOG" memory; do
-		echo "$place"
-		run ! grep -aqF "$word" "$place"
-		run ! grep -aqF "$(printf '%s' "$word" | base64)" "$place"
-		run ! grep -aqF "${encoded:24:24}" "$place"
+		echo "$* $place"
+		tells_of "$place" "$word" "$(printf '%s' "$word" | base64 -w0)" \
+			"$(plain nobody@example.org "$word" | cut -c 28-)"
 	done
-	exec {fd}>&- {reply}<&-
+	exec {fd}>&-
+	wait "$!"
+}
+
+# Fails where a file has 16 octets of one of some texts: tells_of FILE TEXT...
+tells_of() {
+	python3 - "$@" <<-'END'
+		import sys
+		with open(sys.argv[1], 'rb') as file:
+		    data = file.read()
+		found = {text[i:i + 16] for text in sys.argv[2:]
+		         for i in range(len(text) - 15)
+		         if text[i:i + 16].encode() in data}
+		sys.exit(f'{sys.argv[1]} has {sorted(found)}' if found else 0)
+	END
 }
 
 # All that a process can write to, as root reads it.
@@ -759,4 +785,151 @@ memory_of() {
 		            except OSError:
 		                pass        # [vvar]
 	END
+}
+
+# --- the password file ---
+
+# What AUTH PLAIN comes to: verdict_of LISTENER USER [PASSWORD]
+verdict_of() {
+	say "$1" <<-END | codes | cut -d , -f 3
+		EHLO client.example
+		AUTH PLAIN $(plain "$2" "${3:-$SECRET}")
+		QUIT
+	END
+}
+
+@test "every kind of hash, and a password beyond ASCII" {
+	local user
+	for user in alice bob carol; do
+		[ "$(verdict_of clear "$user@example.org")" = "235 2.7.0" ]
+		[ "$(verdict_of clear "$user@example.org" "$SECRET ")" = "535 5.7.8" ]
+	done
+	[ "$(verdict_of clear dave@example.org pässwörd)" = "235 2.7.0" ]
+	# As another keyboard writes it: RFC 4013.
+	[ "$(verdict_of clear dave@example.org "$(printf 'pa\u0308sswo\u0308rd')")" = "235 2.7.0" ]
+	[ "$(verdict_of clear ALICE@Example.Org)" = "235 2.7.0" ]
+}
+
+@test "an unknown user and a wrong password hear the same" {
+	local user
+	for user in alice bob carol dave nobody; do
+		say clear <<-END >"$user"
+			EHLO client.example
+			AUTH PLAIN $(plain "$user@example.org" wrong)
+			AUTH LOGIN
+			$(printf '%s@example.org' "$user" | base64)
+			$(printf wrong | base64)
+			QUIT
+		END
+		diff alice "$user"
+	done
+	grep -q ^535 alice
+}
+
+@test "a changed password file counts at once, also one that was replaced" {
+	cp -p "$HOME/passwords" saved
+	hashed new@example.org sha512 >>"$HOME/passwords"
+	[ "$(verdict_of clear new@example.org)" = "235 2.7.0" ]
+	grep -v ^new@ "$HOME/passwords" | grep -v ^bob@ >"$HOME/passwords.new"
+	chmod 600 "$HOME/passwords.new"
+	mv "$HOME/passwords.new" "$HOME/passwords"
+	[ "$(verdict_of clear new@example.org)" = "535 5.7.8" ]
+	[ "$(verdict_of clear bob@example.org)" = "535 5.7.8" ]
+	[ "$(verdict_of clear alice@example.org)" = "235 2.7.0" ]
+	mv saved "$HOME/passwords"
+	[ "$(verdict_of clear bob@example.org)" = "235 2.7.0" ]
+}
+
+@test "a password file that is gone, or that others may read: 454 and a record" {
+	fresh_log
+	chmod 644 "$HOME/passwords"
+	[ "$(verdict_of clear alice@example.org)" = "454 4.7.0" ]
+	await_record '^problem .*passwords: others may read it'
+	[ "$(verdict_of clear nobody@example.org)" = "454 4.7.0" ]
+	chmod 600 "$HOME/passwords"
+	mv "$HOME/passwords" "$HOME/away"
+	[ "$(verdict_of clear alice@example.org)" = "454 4.7.0" ]
+	await_record '^problem .*passwords: No such file'
+	mv "$HOME/away" "$HOME/passwords"
+	[ "$(verdict_of clear alice@example.org)" = "235 2.7.0" ]
+	run ! grep -q 'result=failed' "$LOG"
+}
+
+@test "a line of the password file that is none lets nobody in, others count" {
+	cp -p "$HOME/passwords" saved
+	printf 'eve@example.org:secret\nnonsense\n' >>"$HOME/passwords"
+	fresh_log
+	[ "$(verdict_of clear eve@example.org secret)" = "535 5.7.8" ]
+	[ "$(verdict_of clear alice@example.org)" = "235 2.7.0" ]
+	await_record '^problem .*passwords'
+	run ! grep -q 'secret\|nonsense' "$LOG"
+	mv saved "$HOME/passwords"
+}
+
+# --- waits, crowds, and clients that go away ---
+
+@test "after a failed AUTH a wait, after the next one more" {
+	need strace
+	strace -f -o calls -e trace=poll,write "$SMTPD" --user="$(id -un)" \
+		--hostname=mx.example.org --domains="$DOMAINS" -c "$CONF" \
+		--profile=slow --sandbox=auto --log=stderr >said 2>>"$LOG" < <(
+		printf '%s\r\n' 'EHLO client.example' \
+			"AUTH PLAIN $(plain alice@example.org 1)" \
+			"AUTH PLAIN $(plain nobody@example.org 2)" NOOP QUIT)
+	[ "$(codes <said)" = "220,250,535 5.7.8,535 5.7.8,250 2.0.0,221 2.0.0" ]
+	# How often a second went by before each of the two records of AUTH and
+	# the end.
+	run -0 awk '/write\(2, "auth/ { if (n++) printf "%s ", waits; waits = 0 }
+		/poll\(NULL, 0, 1000\)/ { waits++ } END { print waits }' calls
+	[[ $output =~ ^([0-9]+)\ ([0-9]+)$ ]]
+	[ "${BASH_REMATCH[1]}" -ge 1 ]
+	[ "${BASH_REMATCH[2]}" -gt "${BASH_REMATCH[1]}" ]
+}
+
+@test "a hundred clients at once log in and send" {
+	run -0 python3 "$PARTS/crowd.py" "$(port_of plain)" 100 \
+		dave@example.org pässwörd
+	[ "$output" = "250: 100" ]
+	[ "$(messages example.org/dave | wc -l)" -eq 100 ]
+}
+
+@test "a client that falls silent in an exchange is told so, and ended" {
+	fresh_log
+	mkfifo in
+	say impatient <in >out 3>&- &
+	exec {fd}>in
+	printf 'EHLO client.example\nAUTH LOGIN\n' >&"$fd"
+	await_record '^session .*end=idle'
+	await_record '^auth .*result=cancelled mechanism=LOGIN'
+	printf '%s\n' c2VjcmV0 >&"$fd"
+	exec {fd}>&-
+	wait "$!"
+	[ "$(codes <out)" = "220,250,334,421 4.4.2" ]
+}
+
+@test "a client that goes away at any step of AUTH leaves nothing behind" {
+	local step lines
+	fresh_log
+	lines=('EHLO client.example' 'AUTH LOGIN'
+		"$(printf alice@example.org | base64)"
+		"$(printf '%s' "$SECRET" | base64)")
+	for step in 1 2 3 4; do
+		printf '%s\n' "${lines[@]:0:step}" '\eof' | say clear >/dev/null
+		printf '%s\n' "${lines[@]:0:step}" '\eof' |
+			say --implicit submissions >/dev/null
+	done
+	await has_sessions 8
+	await no_children
+	[ "$(grep -c '^auth .*result=cancelled' "$LOG")" -eq 4 ]
+	[ "$(grep -c '^auth .*result=ok' "$LOG")" -eq 2 ]
+	run ! grep -q ^problem "$LOG"
+	[ "$(verdict_of clear alice@example.org)" = "235 2.7.0" ]
+}
+
+has_sessions() {
+	[ "$(grep -c '^session ' "$LOG")" -eq "$1" ]
+}
+
+no_children() {
+	[ -z "$(pgrep -P "$LOOP")" ]
 }

@@ -25,6 +25,7 @@ first() {
 	    -checkend $((9 * 365 * 24 * 3600))
 	run "$SMTPD" --user="$(id -un)" --check --hostname=mx.example.org \
 	    --certificates="$directory" --domains="$BATS_TEST_TMPDIR"
+	[[ $output != *"built without TLS"* ]] || cannot "smtpd has no TLS"
 	[[ $output = *"mx.example.org: self-signed"* ]]
 	[[ $output = *"mx.example.org: valid until"* ]]
 	[[ $output != *"mx.example.org"*"renew"* ]]

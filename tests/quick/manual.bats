@@ -232,7 +232,7 @@ replies() {
 @test "every mechanism is in the manual" {
 	local mechanisms
 
-	mechanisms=$(sed -n 's/^\t{ "\([A-Z0-9-]*\)", [A-Z0-9_]*, .*/\1/p' \
+	mechanisms=$(sed -n 's/^\t{ [A-Z0-9_]*, .*, "\([A-Z0-9-]*\)" },$/\1/p' \
 		"$ROOT/lib/auth.c")
 	same mechanisms "$mechanisms" "$(section smtpd.8 AUTHENTICATION |
 		sed -n 's/^\.It Li //p' | sed 's/ , /\n/g')"

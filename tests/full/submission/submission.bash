@@ -6,7 +6,6 @@ SECRET='pa=ss "w,rd"\ 1'
 
 # An authority, a certificate of ours, and one of alice: for EXTERNAL.
 make_certificates() {
-	local name
 	mkdir -p certificates/mx.example.org
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
 		-nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=Authority 2>/dev/null
@@ -54,6 +53,7 @@ make_settings() {
 		passwords = $PWD/passwords
 		rates = $PWD/rates
 		auth-delay = 0
+		idle-timeout = 30
 		sandbox = require
 		[submission]
 		submission = yes
@@ -95,6 +95,13 @@ make_settings() {
 		submission = yes
 		auth-clear = loopback
 		auth-delay = 1
+		[slow]
+		submission = yes
+		auth-clear = loopback
+		auth-delay = 1
+		[plain]
+		submission = yes
+		auth-clear = loopback
 		[dovecot]
 		submission = yes
 		tls = require
@@ -162,8 +169,9 @@ start_dovecot() {
 start_loop() {
 	local command conf=$1
 	shift
+	# What a section may set no flag must.
 	mapfile -t command < <(smtpd_command -c "$conf" --log=stderr \
-		--sessions-per-source=0)
+		--sessions-per-source=0 | grep -v '^--idle-timeout')
 	PORTS=$(mktemp -u -p "$BATS_FILE_TMPDIR")
 	python3 "$PARTS/loop.py" "$PORTS" "$@" -- "${command[@]}" \
 		>>"$LOG" 2>&1 </dev/null 3>&- &
