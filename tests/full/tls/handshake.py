@@ -8,10 +8,9 @@ import ssl
 import struct
 import time
 
-from peers import (ALERT, HANDSHAKE, HOST, KIND, NAME, PATIENCE, V12, VERSIONS, Client,
-                   Secure, certificates, check, context, fails, holds, main,
-                   openssl, read, records_of, s_client, serve, sound,
-                   starttls, wait_for)
+from peers import (ALERT, HANDSHAKE, KIND, NAME, V12, VERSIONS, Client,
+                   Secure, certificates, check, context, holds, main, read,
+                   records_of, s_client, serve, sound, starttls, wait_for)
 
 HELLO_RANDOM = slice(6, 38)         # in a ServerHello
 SENTINEL = b"DOWNGRD\1"             # RFC 8446, 4.1.3: "I can do better"

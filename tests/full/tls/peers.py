@@ -10,7 +10,6 @@ files go to the working directory.
 """
 import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -20,7 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 
 import listen                                               # noqa: E402
 from listen import (DOMAINS, HOST, PATIENCE, Client, Loop,  # noqa: E402
-                    check, listener, stored, wait_for)
+                    check, listener, stored, wait_for)  # noqa: F401
 
 AUTHORITY = os.environ["CERTIFICATES"]
 NAME = "mx.example.org"
@@ -316,7 +315,7 @@ def fails(what, *arguments):
 
 def s_client(server, *arguments, text="QUIT\n", with_starttls=True,
              keys=False):
-    """openssl s_client, with nothing forbidden by openssl.cnf. What it says."""
+    """What openssl s_client says; openssl.cnf forbids it nothing."""
     command = ["openssl", "s_client", "-connect", "%s:%d" % server.address,
                "-CAfile", AUTHORITY + "/root.pem", "-crlf", *arguments]
     if not keys:

@@ -197,7 +197,8 @@ def pipes():
     address = port.getsockname()
     port.close()
     smtpd = " ".join([
-        os.environ["SMTPD"], "--user=" + pwd.getpwuid(os.geteuid()).pw_name, "--hostname=mx.example.org",
+        os.environ["SMTPD"], "--user=" + pwd.getpwuid(os.geteuid()).pw_name,
+        "--hostname=mx.example.org",
         "--sandbox=" + SANDBOX, "--domains=" + DOMAINS,
         "--certificates=" + certificates()])
     with open("log", "wb") as log:
