@@ -270,13 +270,13 @@ open_tls(struct guard *guard, struct session *session)
 static void
 answer_starttls(struct guard *guard, struct session *session)
 {
-	struct protocol *protocol = &session->protocol;
+	/* Which may take a while, and so is first. */
+	bool opened = open_tls(guard, session);
 
-	if (has_input(guard->in_fd))
-		protocol_answer(protocol, VERDICT_EARLY);
-	else
-		protocol_answer(protocol,
-		    open_tls(guard, session) ? VERDICT_YES : VERDICT_LATER);
+	protocol_answer(&session->protocol,
+	    has_input(guard->in_fd) ? VERDICT_EARLY
+		: opened	    ? VERDICT_YES
+				    : VERDICT_LATER);
 }
 
 /* Until TLS is on. False: it never will be, and the session is over. */

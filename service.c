@@ -87,6 +87,17 @@ service_open_tls(struct services *services, struct log *log)
 	}
 }
 
+bool
+service_has_tls(const struct services *services)
+{
+	for (size_t i = 0; i < services->len; i++)
+		if (!services->list[i].closed &&
+		    services->list[i].tls == NULL &&
+		    config_has_tls(&services->list[i].config))
+			return false;
+	return true;
+}
+
 void
 service_rotate(void *to)
 {

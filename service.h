@@ -42,6 +42,9 @@ const char *service_load(struct services *services, unsigned listeners,
  * come later. */
 void service_open_tls(struct services *services, struct log *log);
 
+/* Whether all that are to speak TLS can. */
+bool service_has_tls(const struct services *services);
+
 /* Before each fork; services is a struct services. */
 void service_rotate(void *services);
 

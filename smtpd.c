@@ -328,11 +328,16 @@ reload(struct server *server)
 		    sizeof(config->user));
 		config->sandbox = before.list[0].config.sandbox;
 	}
+	if (obstacle == NULL) {
+		service_open_tls(&server->services, &server->log);
+		if (service_has_tls(&before) &&
+		    !service_has_tls(&server->services))
+			obstacle = ""; /* it has been told */
+	}
 	if (obstacle == NULL)
 		obstacle = prepare(server, &status);
 	if (obstacle == NULL) {
 		service_free(&before);
-		service_open_tls(&server->services, &server->log);
 		open_or_close(server, NULL, server->listen.settings.stays);
 		return;
 	}
