@@ -76,6 +76,7 @@ submission_secured(struct submission *submission, const struct tls_info *info,
 		    submission->binding, binding, sizeof(submission->binding));
 		submission->channel.binding = submission->binding;
 	}
+	auth_end(&submission->auth);
 	begin_auth(submission);
 }
 
@@ -203,13 +204,25 @@ submission_recipient(struct submission *submission,
 				    : found;
 }
 
+/* What a lone local-part is completed with: a user means his own domain, others
+ * mean ours. Not what only looks like a domain: who he is may have been said by
+ * a certificate, and what is put into a header must be no more than it seems. */
+static const char *
+domain_of(const struct submission *submission)
+{
+	const char *at = strrchr(submission->user, '@');
+
+	return at != NULL && address_is_domain(at + 1, strlen(at + 1))
+	    ? at + 1
+	    : submission->config->hostname;
+}
+
 void
 submission_open(struct submission *submission, const char *id, time_t when,
     bool newline, void (*put)(void *to, const char *bytes, size_t len),
     void *to)
 {
 	const char *hostname = submission->config->hostname;
-	const char *at = strrchr(submission->user, '@');
 
 	if (trace_date(when, submission->date, sizeof(submission->date)) == 0)
 		(void)snprintf(submission->date, sizeof(submission->date),
@@ -217,8 +230,7 @@ submission_open(struct submission *submission, const char *id, time_t when,
 	(void)snprintf(submission->message_id, sizeof(submission->message_id),
 	    "<%s@%.*s>", id, ADDRESS_DOMAIN_MAX, hostname);
 	submission->completion = (struct complete_settings){
-		/* A user means his own domain, others mean ours. */
-		.domain = at != NULL && at[1] != '\0' ? at + 1 : hostname,
+		.domain = domain_of(submission),
 		.date = submission->date,
 		.message_id = submission->message_id,
 		.newline = newline,
