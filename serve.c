@@ -258,10 +258,12 @@ open_tls(struct guard *guard, struct session *session)
 	struct tls_settings settings = session_tls(guard->config);
 	char text[TLS_TEXT_MAX + 1];
 
-	if (guard->context == NULL)
+	if (guard->context == NULL) {
 		guard->context = tls_open(&settings, false, text);
-	if (guard->context == NULL)
-		session_problem(session, text);
+		/* Also where one certificate of several is of no use. */
+		if (text[0] != '\0')
+			session_problem(session, text);
+	}
 	return guard->context != NULL;
 }
 
