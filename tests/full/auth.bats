@@ -226,8 +226,13 @@ terminal() {
 
 		login, *typed = sys.argv[1:]
 		master, slave = os.openpty()
+		def heed():  # what who runs the tests may ignore
+		    for name in 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP':
+		        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
 		process = subprocess.Popen([login, 'hash', 'sha512'], stdin=slave,
-		    stdout=slave, stderr=slave, start_new_session=True)
+		    stdout=slave, stderr=slave, start_new_session=True,
+		    preexec_fn=heed)
 		shown = b''
 
 		def echoes():
