@@ -41,6 +41,7 @@ enum {
 	ERROR_TEXT = 120,
 	CIPHER_TEXT = 60,
 	PATIENCE = 60, /* seconds for the files after the sessions */
+	SILENCE = 60,  /* seconds without a word from any server */
 };
 
 static const char usage[] =
@@ -522,6 +523,7 @@ work(long first, long step, long places, struct result *result)
 	struct session *all = need((size_t)places, sizeof(*all));
 	struct pollfd *fds = need((size_t)places, sizeof(*fds));
 	long open;
+	int ready;
 
 	for (long i = 0; i < places; i++) {
 		all[i].fd = -1;
@@ -544,8 +546,15 @@ work(long first, long step, long places, struct result *result)
 			fds[i].events =
 			    (short)(POLLIN | (to_send(s) ? s->blocked : 0));
 		}
-		if (open > 0 && poll(fds, (nfds_t)places, -1) < 0)
+		ready =
+		    open == 0 ? 0 : poll(fds, (nfds_t)places, SILENCE * 1000);
+		if (ready < 0)
 			die("poll");
+		/* Connections that a server has lost, or forgotten. */
+		if (open > 0 && ready == 0) {
+			result->errors += (unsigned)open;
+			return;
+		}
 		for (long i = 0; i < places; i++)
 			if (all[i].fd >= 0 && (fds[i].revents & ~POLLOUT) != 0)
 				receive(&all[i], result);
