@@ -8,6 +8,7 @@ environment); files go to the working directory. The exit status is 1 if a
 check failed, with a line about it. The scenarios are the functions below that
 tests/full/listen.bats names.
 """
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -150,7 +151,8 @@ class Loop:
         """Whatever state it is in."""
         if self.status is None:
             for pid in [self.pid] + self.children():
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)  # unless it has ended
             self.wait()
 
 
