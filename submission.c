@@ -20,14 +20,12 @@ know(struct submission *submission, const char *user, const char *mechanism)
 	    "%s", mechanism);
 }
 
-/* Begin to find out who the client is. */
+/* What is known of the client before it says anything. */
 static void
-begin_auth(struct submission *submission)
+know_peer(struct submission *submission)
 {
 	const struct peer *peer = submission->peer;
 
-	auth_init(&submission->auth, &submission->auth_settings,
-	    &submission->channel);
 	know(submission, "", "");
 	if (submission->config->submission && peer->kind == PEER_LOCAL)
 		know(submission, peer->user, local);
@@ -57,7 +55,9 @@ submission_begin(struct submission *submission, const struct config *config,
 		},
 	};
 	submission->external[0] = '\0';
-	begin_auth(submission);
+	auth_init(&submission->auth, &submission->auth_settings,
+	    &submission->channel);
+	know_peer(submission);
 	submission->network = config->submission &&
 	    peer->kind == PEER_NETWORK &&
 	    network_has(config->networks, peer->address);
@@ -77,7 +77,7 @@ submission_secured(struct submission *submission, const struct tls_info *info,
 		submission->channel.binding = submission->binding;
 	}
 	auth_end(&submission->auth);
-	begin_auth(submission);
+	know_peer(submission);
 }
 
 bool
@@ -140,8 +140,6 @@ void
 submission_cancel(struct submission *submission)
 {
 	auth_end(&submission->auth);
-	auth_init(&submission->auth, &submission->auth_settings,
-	    &submission->channel);
 }
 
 /* Root may speak for everybody, as it could anyway. */

@@ -54,6 +54,17 @@ address_same(const char *text, size_t len, const char *word)
 	return word[len] == '\0';
 }
 
+bool
+address_equal(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	if (a_len != b_len)
+		return false;
+	for (size_t i = 0; i < a_len; i++)
+		if (address_lower(a[i]) != address_lower(b[i]))
+			return false;
+	return true;
+}
+
 /* Length of the well-formed UTF-8 sequence at text (RFC 3629, 4), 0 if none:
  * no overlong form, no surrogate, nothing above U+10FFFF. */
 static size_t

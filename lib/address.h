@@ -101,5 +101,7 @@ size_t address_print(
 char address_lower(char byte);
 /* Whether text[0..len) equals word, a lower-case string, but for case. */
 bool address_same(const char *text, size_t len, const char *word);
+/* Whether two texts of any case are the same but for that. */
+bool address_equal(const char *a, size_t a_len, const char *b, size_t b_len);
 
 #endif

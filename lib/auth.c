@@ -79,11 +79,7 @@ find_mechanism(const char *name)
 static bool
 is_same_user(const char *one, const char *other)
 {
-	while (*one != '\0' && address_lower(*one) == address_lower(*other)) {
-		one++;
-		other++;
-	}
-	return *one == *other;
+	return address_equal(one, strlen(one), other, strlen(other));
 }
 
 /* Text that is too long is none. */

@@ -200,17 +200,6 @@ network_not_address(const char *list, size_t *len)
 	return first_wrong(list, len, is_member);
 }
 
-static bool
-is_same(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-	if (a_len != b_len)
-		return false;
-	for (size_t i = 0; i < a_len; i++)
-		if (address_lower(a[i]) != address_lower(b[i]))
-			return false;
-	return true;
-}
-
 bool
 network_lists(const char *list, const struct address *address)
 {
@@ -223,11 +212,11 @@ network_lists(const char *list, const struct address *address)
 		return false;
 	while ((len = next_word(&list, &word)) > 0)
 		if (parse_member(word, len, &member, &alone) &&
-		    is_same(member.domain, member.domain_len, address->domain,
-			address->domain_len) &&
+		    address_equal(member.domain, member.domain_len,
+			address->domain, address->domain_len) &&
 		    (alone ||
-			is_same(member.local, member.local_len, address->local,
-			    address->local_len)))
+			address_equal(member.local, member.local_len,
+			    address->local, address->local_len)))
 			return true;
 	return false;
 }

@@ -16,15 +16,6 @@ domain_of(const struct mailboxes *mailboxes, const struct address *address)
 	return address->domain_len > 0 ? address->domain : mailboxes->hostname;
 }
 
-static bool
-is_same(const char *a, const char *b, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (address_lower(a[i]) != address_lower(b[i]))
-			return false;
-	return true;
-}
-
 /* Octets that are the same are the same domain, also where libidn2, which
  * compares others, is not installed. */
 static bool
@@ -33,7 +24,7 @@ is_same_domain(const char *a, const char *b)
 	char folded_a[IDN_MAX + 1], folded_b[IDN_MAX + 1];
 	size_t len = strlen(a);
 
-	if (len == strlen(b) && is_same(a, b, len))
+	if (address_equal(a, len, b, strlen(b)))
 		return true;
 	return idn_fold(a, len, folded_a) == IDN_OK &&
 	    idn_fold(b, strlen(b), folded_b) == IDN_OK &&
@@ -55,7 +46,7 @@ compare(const struct mailboxes *mailboxes, const struct address *user,
 	size_t len = user->local_len;
 
 	if (address->local_len < len ||
-	    !is_same(address->local, user->local, len) ||
+	    !address_equal(address->local, len, user->local, len) ||
 	    !is_same_domain(
 		domain_of(mailboxes, address), domain_of(mailboxes, user)))
 		return OTHER;
